@@ -1,0 +1,171 @@
+// Package instance says which cluster runs on a data directory, and in what
+// state.
+//
+// Two files carry that. The lock file is held with flock by the cluster for as
+// long as its process lives, so a killed cluster never looks alive. The state
+// file is replaced as a whole at every change; `up`, `down` and `status` read
+// it. The state of a cluster whose lock is free is the last it could write.
+package instance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ordinal.dev/ordinal/internal/cluster/layout"
+)
+
+// format is the version of the data directory's layout. It changes only when
+// an older Ordinal could not read what a newer one wrote.
+const format = "1"
+
+// Phase is the state of the whole cluster.
+type Phase string
+
+// The phases of a cluster.
+const (
+	Starting Phase = "starting"
+	Running  Phase = "running"
+	Stopping Phase = "stopping"
+	Stopped  Phase = "stopped"
+	Failed   Phase = "failed"
+)
+
+// State is what a cluster says of itself.
+type State struct {
+	PID       int       `json:"pid"`
+	Version   string    `json:"version"`
+	Phase     Phase     `json:"phase"`
+	StartedAt time.Time `json:"startedAt"`
+	Server    string    `json:"server,omitempty"`
+	Nodes     string    `json:"nodes,omitempty"`
+	Domain    string    `json:"domain,omitempty"`
+	Parts     []Part    `json:"parts"`
+	Notes     []string  `json:"notes,omitempty"` // what does not work here, and why
+	Error     string    `json:"error,omitempty"`
+	Log       string    `json:"log,omitempty"` // where to read more about Error
+}
+
+// Part is one component of the cluster.
+type Part struct {
+	Name    string        `json:"name"`
+	Phase   string        `json:"phase"`
+	Since   time.Time     `json:"since"`
+	ReadyIn time.Duration `json:"readyInNanoseconds,omitempty"`
+	Detail  string        `json:"detail,omitempty"`
+}
+
+// InUse is returned by Acquire when a cluster runs on the data directory.
+type InUse struct {
+	Dir string
+	PID int
+}
+
+func (e *InUse) Error() string {
+	return fmt.Sprintf("%s is in use by the cluster with process id %d", e.Dir, e.PID)
+}
+
+// Acquire makes the data directory ready for this process and locks it. The
+// lock is held until release is called or the process ends.
+func Acquire(l layout.Layout) (release func(), err error) {
+	if err := os.MkdirAll(l.Run(), 0o711); err != nil {
+		return nil, fmt.Errorf("the data directory %s is not usable (choose another with --data-dir): %w", l.Root, err)
+	}
+	if err := checkFormat(l); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(l.LockFile(), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the data directory %s is not writable (choose another with --data-dir): %w", l.Root, err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, &InUse{l.Root, PID(l)}
+	}
+	if err := os.WriteFile(l.PIDFile(), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() {
+		_ = os.Remove(l.PIDFile())
+		f.Close()
+	}, nil
+}
+
+func checkFormat(l layout.Layout) error {
+	data, err := os.ReadFile(l.VersionFile())
+	if errors.Is(err, os.ErrNotExist) {
+		if err := os.WriteFile(l.VersionFile(), []byte(format+"\n"), 0o644); err != nil {
+			return fmt.Errorf("the data directory %s is not writable (choose another with --data-dir): %w", l.Root, err)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if got := strings.TrimSpace(string(data)); got != format {
+		return fmt.Errorf("the data directory %s has format %q and this Ordinal reads format %q: use the Ordinal that wrote it, or another --data-dir", l.Root, got, format)
+	}
+	return nil
+}
+
+// Alive says whether a cluster runs on the data directory.
+func Alive(l layout.Layout) bool {
+	f, err := os.OpenFile(l.LockFile(), os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	return errors.Is(err, syscall.EWOULDBLOCK)
+}
+
+// PID is the process id of the cluster on the data directory, or 0.
+func PID(l layout.Layout) int {
+	data, err := os.ReadFile(l.PIDFile())
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
+	return pid
+}
+
+// Write replaces the state file.
+func Write(l layout.Layout, s State) error {
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	tmp := l.StateFile() + ".new"
+	if err := os.MkdirAll(filepath.Dir(tmp), 0o711); err != nil {
+		return err
+	}
+	if err := os.WriteFile(tmp, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, l.StateFile())
+}
+
+// Read returns the last state written; a missing file is the zero State.
+func Read(l layout.Layout) (State, error) {
+	data, err := os.ReadFile(l.StateFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return State{}, nil
+	}
+	if err != nil {
+		return State{}, err
+	}
+	var s State
+	if err := json.Unmarshal(data, &s); err != nil {
+		return State{}, fmt.Errorf("reading %s: %w", l.StateFile(), err)
+	}
+	return s, nil
+}

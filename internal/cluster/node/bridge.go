@@ -1,0 +1,123 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+)
+
+// Bridge is the network interface that pods hang on.
+const Bridge = "ordinal0"
+
+// aliasPrefix marks a bridge as ours, followed by the data directory.
+const aliasPrefix = "ordinal: "
+
+// Gateway is the bridge's address in the pod network: its first.
+func Gateway(pods netip.Prefix) netip.Addr { return pods.Masked().Addr().Next() }
+
+// Owner returns the data directory of the cluster whose bridge exists on this
+// machine, or "" when there is none.
+func Owner() (string, error) {
+	link, err := netlink.LinkByName(Bridge)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("looking for the bridge %s: %w", Bridge, err)
+	}
+	dir, ours := strings.CutPrefix(link.Attrs().Alias, aliasPrefix)
+	if !ours {
+		return "", fmt.Errorf("a network interface %s exists that Ordinal did not make; remove or rename it (ip link delete %s)", Bridge, Bridge)
+	}
+	return dir, nil
+}
+
+// EnsureBridge makes the bridge, gives it its address and lets the kernel
+// forward between it and the outside.
+func EnsureBridge(dataDir string, pods netip.Prefix) error {
+	owner, err := Owner()
+	if err != nil {
+		return err
+	}
+	if owner != "" && owner != dataDir {
+		return fmt.Errorf("this machine already has a cluster, in %s: use it (--data-dir %s), or stop it first: ordinal down --data-dir %s", owner, owner, owner)
+	}
+	if owner == "" {
+		if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: Bridge}}); err != nil {
+			return fmt.Errorf("making the bridge %s (does the kernel have bridges? try: modprobe bridge; or use --nodes simulated): %w", Bridge, err)
+		}
+	}
+	link, err := netlink.LinkByName(Bridge)
+	if err != nil {
+		return err
+	}
+	if err := netlink.LinkSetAlias(link, aliasPrefix+dataDir); err != nil {
+		return fmt.Errorf("marking the bridge %s as ours: %w", Bridge, err)
+	}
+	if err := setAddress(link, netip.PrefixFrom(Gateway(pods), pods.Bits())); err != nil {
+		return fmt.Errorf("giving the bridge %s its address: %w", Bridge, err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("switching the bridge %s on: %w", Bridge, err)
+	}
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
+		return fmt.Errorf("letting the kernel forward packets of pods: %w", err)
+	}
+	return nil
+}
+
+// setAddress leaves the link with exactly this address; a pod network of an
+// earlier start may have been another.
+func setAddress(link netlink.Link, want netip.Prefix) error {
+	addrs, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, a := range addrs {
+		if a.IPNet.String() == want.String() {
+			found = true
+			continue
+		}
+		if err := netlink.AddrDel(link, &a); err != nil {
+			return err
+		}
+	}
+	if found {
+		return nil
+	}
+	return netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{
+		IP: want.Addr().AsSlice(), Mask: net.CIDRMask(want.Bits(), want.Addr().BitLen()),
+	}})
+}
+
+// removeBridge takes the bridge down, with what still hangs on it.
+func removeBridge() error {
+	link, err := netlink.LinkByName(Bridge)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	links, err := netlink.LinkList()
+	if err != nil {
+		return err
+	}
+	for _, l := range links {
+		if l.Attrs().MasterIndex == link.Attrs().Index {
+			if err := netlink.LinkDel(l); err != nil && !errors.As(err, new(netlink.LinkNotFoundError)) {
+				return fmt.Errorf("removing the interface %s: %w", l.Attrs().Name, err)
+			}
+		}
+	}
+	if err := netlink.LinkDel(link); err != nil {
+		return fmt.Errorf("removing the bridge %s: %w", Bridge, err)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"ordinal.dev/ordinal/internal/cluster/layout"
+)
+
+// maxRoot is the longest path of a data directory: containerd puts its shims'
+// sockets below it, and the kernel ends a socket's path at 108 bytes.
+const maxRoot = 36
+
+// Preflight says what keeps this machine from being a node, in one error that
+// names the cure, and what will work less than fully, as notes.
+func Preflight(l layout.Layout) (notes []string, err error) {
+	if len(l.Root) > maxRoot {
+		return nil, fmt.Errorf("the path of the data directory %s is longer than the %d bytes that sockets below it leave room for: choose a shorter --data-dir", l.Root, maxRoot)
+	}
+	if os.Geteuid() != 0 {
+		return nil, fmt.Errorf("running containers needs root: run it with sudo, or use --nodes simulated, which needs no privilege")
+	}
+	for _, c := range []struct {
+		bit  uintptr
+		name string
+	}{{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
+		if has, err := capable(c.bit); err != nil || !has {
+			return nil, fmt.Errorf("running containers needs the capability %s, which this root does not have (is this itself a container?): use --nodes simulated", c.name)
+		}
+	}
+	if err := tryOverlay(l.Run()); err != nil {
+		return nil, fmt.Errorf("the kernel cannot mount overlayfs in %s (try: modprobe overlay; or put --data-dir on a local disk; or use --nodes simulated): %w", l.Root, err)
+	}
+	if !HasNFT() {
+		notes = append(notes, "nft is not installed: ClusterIP Services will not route (headless ones will); install the package nftables and start again")
+	}
+	return notes, nil
+}
+
+// HasNFT says whether kube-proxy can do its work.
+func HasNFT() bool {
+	path, err := exec.LookPath("nft")
+	return err == nil && exec.Command(path, "list", "tables").Run() == nil
+}
+
+func capable(capability uintptr) (bool, error) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return false, err
+	}
+	return data[capability/32].Effective&(1<<(capability%32)) != 0, nil
+}
+
+// tryOverlay mounts one for real: the list of file systems says nothing about
+// the one the data directory lies on.
+func tryOverlay(dir string) error {
+	tmp, err := os.MkdirTemp(dir, "overlay-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	paths := map[string]string{}
+	for _, name := range []string{"lower", "upper", "work", "merged"} {
+		paths[name] = filepath.Join(tmp, name)
+		if err := os.Mkdir(paths[name], 0o700); err != nil {
+			return err
+		}
+	}
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", paths["lower"], paths["upper"], paths["work"])
+	if err := unix.Mount("overlay", paths["merged"], "overlay", 0, options); err != nil {
+		return err
+	}
+	return unix.Unmount(paths["merged"], 0)
+}

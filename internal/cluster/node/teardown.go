@@ -1,0 +1,131 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ordinal.dev/ordinal/internal/cluster/layout"
+)
+
+// Teardown ends all that the node runs and removes all that it made on the
+// machine, whether the cluster's process stopped or was killed. Data stays. It
+// goes on after a failure and returns all of them.
+func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
+	var failed []error
+	try := func(what string, err error) {
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	if RunningContainerd(l) != 0 {
+		try("stopping pods", stopPods(ctx, l, report))
+	}
+	report("stopping containerd")
+	try("stopping containerd", endProcesses(l))
+	report("removing mounts, network and cgroups")
+	try("unmounting", unmountBelow(l.Root))
+	// Every piece of the machine that is not below the data directory carries
+	// the bridge's mark; without the bridge there is none, or it is another's.
+	if owner, err := Owner(); err == nil && owner == l.Root {
+		try("removing the pods' cgroups", removeCgroup())
+		try("removing nftables rules", removeTables())
+		try("removing the pod network", removeBridge())
+	}
+	for _, dir := range []string{l.ContainerdState(), l.CNIState(), l.ContainerdSocket(), l.ContainerdPID()} {
+		try("removing run-time state", os.RemoveAll(dir))
+	}
+	return errors.Join(failed...)
+}
+
+// endProcesses ends every process that runs a binary of the data directory:
+// containerd, and shims that lost it.
+func endProcesses(l layout.Layout) error {
+	for _, step := range []struct {
+		signal   syscall.Signal
+		patience time.Duration
+	}{{syscall.SIGTERM, 5 * time.Second}, {syscall.SIGKILL, 5 * time.Second}} {
+		pids, err := processesOf(l.Bin())
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), step.patience)
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, step.signal)
+		}
+		for _, pid := range pids {
+			_ = awaitExit(ctx, pid)
+		}
+		cancel()
+	}
+	left, err := processesOf(l.Bin())
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		return fmt.Errorf("processes %v do not end", left)
+	}
+	return nil
+}
+
+// processesOf lists the processes whose program lies in dir, replaced since
+// or not. Zombies have no program and do not count.
+func processesOf(dir string) ([]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		exe, err := os.Readlink(filepath.Join("/proc", e.Name(), "exe"))
+		if err == nil && filepath.Dir(exe) == dir {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, nil
+}
+
+// unmountBelow unmounts what is mounted below dir, the latest first.
+func unmountBelow(dir string) error {
+	f, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var points []string
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		const mountPoint = 4 // proc(5)
+		if len(fields) > mountPoint {
+			if p := unescape(fields[mountPoint]); strings.HasPrefix(p, dir+"/") {
+				points = append(points, p)
+			}
+		}
+	}
+	var failed []error
+	for _, p := range slices.Backward(points) {
+		if err := unix.Unmount(p, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+			failed = append(failed, fmt.Errorf("%s: %w", p, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// unescape undoes the octal escapes of mountinfo.
+func unescape(s string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+}
