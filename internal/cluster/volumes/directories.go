@@ -1,0 +1,120 @@
+package volumes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Modes of the directory of all volumes and of each; the package comment
+// says why they are so.
+const (
+	baseMode   = 0o700
+	volumeMode = 0o777
+)
+
+// Directories is the backend that makes one directory a claim.
+type Directories struct {
+	base string // absolute
+}
+
+// NewDirectories keeps volumes under base, an absolute path; it is made when
+// needed.
+func NewDirectories(base string) Directories {
+	return Directories{base: filepath.Clean(base)}
+}
+
+// Create implements Backend.
+func (d Directories) Create(_ context.Context, v Volume) (corev1.PersistentVolumeSource, error) {
+	dir, err := v.dir()
+	if err != nil {
+		return corev1.PersistentVolumeSource{}, err
+	}
+	if err := d.create(dir); err != nil {
+		return corev1.PersistentVolumeSource{}, d.explain(err)
+	}
+	return corev1.PersistentVolumeSource{
+		Local: &corev1.LocalVolumeSource{Path: filepath.Join(d.base, dir)},
+	}, nil
+}
+
+func (d Directories) create(dir string) error {
+	if err := os.MkdirAll(d.base, baseMode); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(d.base)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	// One made by another hand may be open to all.
+	if err := root.Chmod(".", baseMode); err != nil {
+		return err
+	}
+	if err := root.MkdirAll(filepath.Dir(dir), baseMode); err != nil {
+		return err
+	}
+	switch err := root.Mkdir(dir, volumeMode); {
+	case errors.Is(err, fs.ErrExist):
+		return nil // of an earlier attempt; a pod may have changed its mode
+	case err != nil:
+		return err
+	}
+	return root.Chmod(dir, volumeMode) // whatever the umask
+}
+
+// Delete implements Backend.
+func (d Directories) Delete(_ context.Context, v Volume, source corev1.PersistentVolumeSource) error {
+	dir, err := v.dir()
+	if err != nil {
+		return err
+	}
+	if want := filepath.Join(d.base, dir); source.Local == nil || source.Local.Path != want {
+		return fmt.Errorf("the volume is not at %s, where the data of its claim would be; nothing was deleted: delete its data and the volume by hand", want)
+	}
+	root, err := os.OpenRoot(d.base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open the volumes: %w", err)
+	}
+	defer root.Close()
+	if err := root.RemoveAll(dir); err != nil {
+		return fmt.Errorf("delete the data of claim %s/%s: %w", v.Namespace, v.Claim, err)
+	}
+	// Directories left empty go too; those in use refuse to.
+	if claim := filepath.Dir(dir); root.Remove(claim) == nil {
+		_ = root.Remove(filepath.Dir(claim))
+	}
+	return nil
+}
+
+// dir is the volume's directory, relative to the base. The parts come from
+// objects that a user can write, so they are looked at.
+func (v Volume) dir() (string, error) {
+	for _, part := range []string{v.Namespace, v.Claim, v.UID} {
+		if part == "" || part == "." || part == ".." || strings.ContainsAny(part, "/\x00") {
+			return "", fmt.Errorf("%q is no name of a claim, namespace or UID", part)
+		}
+	}
+	return filepath.Join(v.Namespace, v.Claim, v.UID), nil
+}
+
+// explain makes a sentence for the claim's owner of an error of create.
+func (d Directories) explain(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("the disk of %s is full; free some space and the claim will be served (%w)", d.base, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%s is not writable for ordinal; mend its owner, mode or mount and the claim will be served (%w)", d.base, err)
+	}
+	return fmt.Errorf("make a directory for the claim: %w", err)
+}
