@@ -51,7 +51,8 @@ type State struct {
 	Parts     []Part    `json:"parts"`
 	Notes     []string  `json:"notes,omitempty"` // what does not work here, and why
 	Error     string    `json:"error,omitempty"`
-	Log       string    `json:"log,omitempty"` // where to read more about Error
+	Log       string    `json:"log,omitempty"`     // where to read more about Error
+	LogTail   []string  `json:"logTail,omitempty"` // its last lines when Error happened
 }
 
 // Part is one component of the cluster.

@@ -15,6 +15,7 @@ import (
 type Proxy struct {
 	Kubeconfig string
 	PodCIDR    netip.Prefix
+	Address    netip.Addr // of the bridge
 	up         atomic.Bool
 }
 
@@ -41,7 +42,8 @@ func (p *Proxy) Run(ctx context.Context) error {
 		"--proxy-mode=nftables",
 		"--cluster-cidr=" + p.PodCIDR.String(),
 		// Nothing of ours listens, or changes the kernel, beyond need.
-		"--healthz-port=0", "--metrics-port=0",
+		"--healthz-port=0",
+		"--metrics-bind-address=" + p.Address.String() + ":10249", // it must have one
 		"--conntrack-max-per-core=0", "--conntrack-min=0",
 		"--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",
 	}); err != nil {

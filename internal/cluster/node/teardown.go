@@ -78,6 +78,23 @@ func endProcesses(l layout.Layout) error {
 	return nil
 }
 
+// Processes lists the processes of the data directory's programs, by the
+// program's name.
+func Processes(l layout.Layout) (map[string][]int, error) {
+	pids, err := processesOf(l.Bin())
+	if err != nil {
+		return nil, err
+	}
+	byName := map[string][]int{}
+	for _, pid := range pids {
+		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
+			name := strings.TrimSuffix(filepath.Base(exe), " (deleted)")
+			byName[name] = append(byName[name], pid)
+		}
+	}
+	return byName, nil
+}
+
 // processesOf lists the processes whose program lies in dir, replaced since
 // or not. Zombies have no program and do not count.
 func processesOf(dir string) ([]int, error) {

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"ordinal.dev/ordinal/internal/cluster/instance"
+	"ordinal.dev/ordinal/internal/cluster/supervisor"
+)
+
+// progress prints a line for each part that becomes ready and, on a terminal,
+// keeps a last line that says what is being waited for.
+type progress struct {
+	out   *os.File
+	live  bool
+	said  map[string]bool
+	began time.Time
+}
+
+func newProgress(out *os.File) *progress {
+	return &progress{out: out, live: term.IsTerminal(int(out.Fd())), said: map[string]bool{}, began: time.Now()}
+}
+
+func (p *progress) show(s instance.State) {
+	var waiting []string
+	for _, part := range s.Parts {
+		switch phase := supervisor.Phase(part.Phase); {
+		case phase == supervisor.Starting:
+			waiting = append(waiting, part.Name)
+		case p.said[part.Name]:
+		case phase == supervisor.Failed:
+			p.line(part.Name, "  ✗ %-26s %s\n", part.Name, part.Detail)
+		case phase == supervisor.Ready:
+			p.line(part.Name, "  ✓ %-26s ready in %.1fs\n", part.Name, part.ReadyIn.Seconds())
+		}
+	}
+	if p.live && len(waiting) > 0 {
+		p.clear()
+		fmt.Fprintf(p.out, "  … waiting for %s (%.0fs)", strings.Join(waiting, ", "), time.Since(p.began).Seconds())
+	}
+}
+
+// line says something about a part, once.
+func (p *progress) line(part, format string, args ...any) {
+	p.said[part] = true
+	p.clear()
+	fmt.Fprintf(p.out, format, args...)
+}
+
+// clear removes the live line.
+func (p *progress) clear() {
+	if p.live {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}
+
+func (p *progress) finish() { p.clear() }

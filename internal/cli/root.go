@@ -1,0 +1,99 @@
+// Package cli is the command line: it reads flags, calls the packages that do
+// the work, and shows what they say. A mistake gets one sentence on stderr
+// with the fix in it, and a non-zero exit.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"ordinal.dev/ordinal/internal/cluster"
+	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/version"
+)
+
+// streams are the process's, injected so that commands can be tested.
+type streams struct {
+	in       *os.File
+	out, err *os.File
+}
+
+// root carries what all commands share.
+type root struct {
+	streams
+	dataDir string
+}
+
+// errSaid ends the process with 1 where everything was said already.
+var errSaid = errors.New("said")
+
+// Run runs the command line and returns the exit code.
+func Run(args []string, in, out, errs *os.File) int {
+	r := &root{streams: streams{in, out, errs}}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	command := r.command()
+	command.SetArgs(args[1:])
+	command.SetIn(in)
+	command.SetOut(out)
+	command.SetErr(errs)
+	if err := command.ExecuteContext(ctx); err != nil {
+		if !errors.Is(err, errSaid) {
+			fmt.Fprintln(errs, "ordinal: "+err.Error())
+		}
+		return 1
+	}
+	return 0
+}
+
+func (r *root) command() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "ordinal",
+		Short: "Ordinal runs stateful applications",
+		Long: `Ordinal runs stateful applications: a Kubernetes on this machine, in one binary,
+whose StatefulSets behave.
+
+  ordinal up                              start it
+  ordinal kubectl apply -f statefulset.yaml
+  ordinal watch sts/NAME                  follow a rollout
+  ordinal down                            stop it; data stays`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version.Ordinal(),
+	}
+	dir := cluster.Default().DataDir
+	if env := os.Getenv("ORDINAL_DATA_DIR"); env != "" {
+		dir = env
+	}
+	c.PersistentFlags().StringVar(&r.dataDir, "data-dir", dir, "where the cluster keeps everything (or set ORDINAL_DATA_DIR)")
+	c.AddCommand(r.newUp(), r.newDown(), r.newStatus(), r.newKubectl(), newVersion())
+	return c
+}
+
+// layout is the data directory as an absolute path.
+func (r *root) layout() (layout.Layout, error) {
+	dir, err := filepath.Abs(r.dataDir)
+	if err != nil {
+		return layout.Layout{}, err
+	}
+	return layout.Layout{Root: dir}, nil
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions of Ordinal and of the Kubernetes in it",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(c.OutOrStdout(), "ordinal %s, Kubernetes %s\n", version.Ordinal(), version.Kubernetes)
+			return err
+		},
+	}
+}

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"ordinal.dev/ordinal/internal/cluster/instance"
+	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/cluster/node"
+)
+
+// report is what status prints; -o json prints it as it is.
+type report struct {
+	instance.State
+	DataDir string   `json:"dataDir"`
+	Alive   bool     `json:"alive"`
+	Memory  []memory `json:"memory"`
+	Logs    string   `json:"logs"`
+}
+
+// memory is the resident memory of the processes that run one program.
+type memory struct {
+	Program   string `json:"program"`
+	Processes int    `json:"processes"`
+	Bytes     int64  `json:"bytes"`
+}
+
+func (r *root) newStatus() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Say what runs, since when, with how much memory, and where the logs are",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			l, err := r.layout()
+			if err != nil {
+				return err
+			}
+			report, err := newReport(l)
+			if err != nil {
+				return err
+			}
+			switch output {
+			case "json":
+				enc := json.NewEncoder(r.out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(report)
+			case "":
+				return r.printReport(report)
+			}
+			return fmt.Errorf("-o %s is not known: use json, or leave it out", output)
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
+	return c
+}
+
+func newReport(l layout.Layout) (report, error) {
+	s, err := instance.Read(l)
+	if err != nil {
+		return report{}, err
+	}
+	rep := report{State: s, DataDir: l.Root, Alive: instance.Alive(l), Logs: l.Logs()}
+	if rep.Alive {
+		rep.Memory = append(rep.Memory, memory{"ordinal", 1, resident(s.PID)})
+	} else if s.Phase == instance.Running || s.Phase == instance.Starting || s.Phase == instance.Stopping {
+		rep.Phase, rep.Error = instance.Failed, "the cluster's process was killed; containers go on, and `ordinal up` takes them over"
+	}
+	children, err := node.Processes(l)
+	if err != nil {
+		return report{}, err
+	}
+	for _, program := range []string{"containerd", "containerd-shim-runc-v2"} {
+		m := memory{Program: program, Processes: len(children[program])}
+		for _, pid := range children[program] {
+			m.Bytes += resident(pid)
+		}
+		if m.Processes > 0 {
+			rep.Memory = append(rep.Memory, m)
+		}
+	}
+	return rep, nil
+}
+
+func (r *root) printReport(rep report) error {
+	if rep.Phase == "" {
+		fmt.Fprintf(r.out, "There is no cluster in %s. Start one: ordinal up\n", rep.DataDir)
+		return nil
+	}
+	fmt.Fprintf(r.out, "The cluster in %s is %s", rep.DataDir, rep.Phase)
+	if rep.Alive {
+		fmt.Fprintf(r.out, ", since %s ago, as process %d", duration.HumanDuration(time.Since(rep.StartedAt)), rep.PID)
+	}
+	fmt.Fprintln(r.out, ".")
+	if rep.Error != "" {
+		fmt.Fprintf(r.out, "Reason: %s\n", rep.Error)
+	}
+	for _, n := range rep.Notes {
+		fmt.Fprintf(r.out, "Note: %s.\n", n)
+	}
+	w := tabwriter.NewWriter(r.out, 0, 8, 3, ' ', 0)
+	if rep.Alive {
+		fmt.Fprintf(w, "\nAPI server\t%s\nNodes\t%s\n", rep.Server, rep.Nodes)
+		fmt.Fprintln(w, "\nPART\tSTATE\tREADY IN")
+		for _, p := range rep.Parts {
+			fmt.Fprintf(w, "%s\t%s\t%.1fs\n", p.Name, p.Phase, p.ReadyIn.Seconds())
+		}
+	}
+	if len(rep.Memory) > 0 {
+		fmt.Fprintln(w, "\nPROGRAM\tPROCESSES\tMEMORY")
+		for _, m := range rep.Memory {
+			fmt.Fprintf(w, "%s\t%d\t%d MB\n", m.Program, m.Processes, m.Bytes/1e6)
+		}
+	}
+	fmt.Fprintf(w, "\nLogs\t%s\n", filepath.Join(rep.Logs, "*.log"))
+	return w.Flush()
+}
+
+// resident is the resident memory of a process in bytes, 0 if it has ended.
+func resident(pid int) int64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kb * 1024
+		}
+	}
+	return 0
+}

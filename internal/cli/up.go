@@ -1,0 +1,280 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+
+	"ordinal.dev/ordinal/internal/cluster"
+	"ordinal.dev/ordinal/internal/cluster/instance"
+	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/cluster/logs"
+)
+
+// upOptions are up's flags as typed by the user.
+type upOptions struct {
+	cfg                  cluster.Config
+	podCIDR, serviceCIDR string
+	nodes                string
+	kubeconfig           string
+	foreground, detached bool
+}
+
+const upLong = `Start a Kubernetes on this machine and wait until pods can run.
+
+It needs root. With --nodes simulated it needs no privilege: API, controllers,
+scheduler and volumes are real, and pods only pretend to run.`
+
+func (r *root) newUp() *cobra.Command {
+	o := upOptions{cfg: cluster.Default()}
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Start the cluster",
+		Long:  upLong,
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return r.up(c.Context(), &o, os.Args) },
+	}
+	f := c.Flags()
+	f.BoolVar(&o.foreground, "foreground", false, "stay in the foreground, as systemd wants it; Ctrl-C stops everything")
+	f.StringVar(&o.nodes, "nodes", "", "simulated, or simulated=N: nodes that only pretend to run pods")
+	f.StringVar(&o.podCIDR, "pod-cidr", o.cfg.PodCIDR.String(), "network of the pods")
+	f.StringVar(&o.serviceCIDR, "service-cidr", o.cfg.ServiceCIDR.String(), "network of ClusterIP Services")
+	f.StringVar(&o.cfg.Domain, "domain", o.cfg.Domain, "DNS domain of the cluster")
+	f.IntVar(&o.cfg.APIPort, "api-port", o.cfg.APIPort, "port of the API server")
+	f.IntVar(&o.cfg.KubeletPort, "kubelet-port", o.cfg.KubeletPort, "port of the kubelet")
+	f.StringVar(&o.kubeconfig, "kubeconfig", userKubeconfig(), `kubeconfig to add the context "ordinal" to; "" for none`)
+	f.BoolVar(&o.detached, "detached", false, "run as the background process of up")
+	_ = f.MarkHidden("detached")
+	return c
+}
+
+func (r *root) up(ctx context.Context, o *upOptions, args []string) error {
+	l, err := r.layout()
+	if err != nil {
+		return err
+	}
+	if err := o.complete(l); err != nil {
+		return err
+	}
+	switch {
+	case o.detached:
+		return r.serve(ctx, o, l, nil)
+	case instance.Alive(l):
+		return r.alreadyUp(l)
+	case o.foreground:
+		return r.upForeground(ctx, o, l)
+	default:
+		return r.upBackground(ctx, o, l, args)
+	}
+}
+
+// complete parses what flags carry as text.
+func (o *upOptions) complete(l layout.Layout) error {
+	o.cfg.DataDir = l.Root
+	var err error
+	if o.cfg.PodCIDR, err = netip.ParsePrefix(o.podCIDR); err != nil {
+		return fmt.Errorf("--pod-cidr %q is not a network such as 10.87.0.0/16", o.podCIDR)
+	}
+	if o.cfg.ServiceCIDR, err = netip.ParsePrefix(o.serviceCIDR); err != nil {
+		return fmt.Errorf("--service-cidr %q is not a network such as 10.88.0.0/16", o.serviceCIDR)
+	}
+	kind, count, given := strings.Cut(o.nodes, "=")
+	switch {
+	case o.nodes == "":
+	case kind != "simulated":
+		return fmt.Errorf("--nodes %q is not known: use simulated or simulated=N, or leave it out to run real containers", o.nodes)
+	case !given:
+		o.cfg.SimulatedNodes = 1
+	default:
+		if o.cfg.SimulatedNodes, err = strconv.Atoi(count); err != nil || o.cfg.SimulatedNodes < 1 {
+			return fmt.Errorf("--nodes %q: N must be a whole number of at least 1", o.nodes)
+		}
+	}
+	return nil
+}
+
+func (r *root) alreadyUp(l layout.Layout) error {
+	s, err := instance.Read(l)
+	if err != nil {
+		return err
+	}
+	if s.Phase != instance.Running {
+		return fmt.Errorf("the cluster in %s is %s right now (process %d); see: ordinal status", l.Root, s.Phase, s.PID)
+	}
+	fmt.Fprintf(r.out, "The cluster in %s is already up, since %s (process %d); nothing to do.\n", l.Root, s.StartedAt.Format(time.DateTime), s.PID)
+	return nil
+}
+
+func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) error {
+	p := newProgress(r.out)
+	err := r.serve(ctx, o, l, func(s instance.State) {
+		p.show(s)
+		if s.Phase == instance.Running {
+			p.finish()
+			r.nextSteps(o, s)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	// A fresh process takes the node down: in this one, a kubelet's last
+	// goroutines might start again what teardown stops.
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(self, []string{self, "down", "--data-dir", l.Root}, os.Environ())
+}
+
+// serve runs the cluster in this process until ctx ends (nil) or a part fails.
+func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report func(instance.State)) error {
+	if err := logToFile(l); err != nil {
+		return err
+	}
+	c, err := cluster.Start(ctx, o.cfg, klog.Background(), report)
+	if err != nil {
+		return err
+	}
+	if err := mergeKubeconfig(l, o.kubeconfig); err != nil {
+		klog.Background().Error(err, "the user's kubeconfig was left alone", "file", o.kubeconfig)
+	}
+	select {
+	case <-ctx.Done():
+		c.Stop()
+		return nil
+	case err := <-c.Failed():
+		c.Fail(err)
+		return fmt.Errorf("the cluster stopped because a part of it failed: %w (see %s)", err, l.Log("ordinal"))
+	}
+}
+
+// logToFile sends what the embedded components say to the cluster's log.
+func logToFile(l layout.Layout) error {
+	f, err := logs.Open(l.Log("ordinal"))
+	if err != nil {
+		return unusable(l, err)
+	}
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	// One file for all severities, each line once.
+	for name, value := range map[string]string{"logtostderr": "false", "one_output": "true"} {
+		if err := flags.Set(name, value); err != nil {
+			return err
+		}
+	}
+	klog.SetOutput(f)
+	log.SetOutput(f)
+	return nil
+}
+
+// upBackground starts the cluster in a process of its own and follows its
+// state until it is up.
+func (r *root) upBackground(ctx context.Context, o *upOptions, l layout.Layout, args []string) error {
+	log, err := logs.Open(l.Log("ordinal"))
+	if err != nil {
+		return unusable(l, err)
+	}
+	defer log.Close()
+	start, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	child := exec.Command(self, append(args[1:], "--detached", "--data-dir", l.Root)...)
+	child.Stdout, child.Stderr = log, log
+	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := child.Start(); err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- child.Wait() }()
+
+	state, err := r.follow(ctx, l, child.Process.Pid, ended)
+	if errors.Is(err, context.Canceled) {
+		_ = child.Process.Signal(syscall.SIGTERM)
+		return errors.New("interrupted; what had started is stopping again")
+	}
+	if err != nil {
+		return r.explainFailure(l, state, start, err)
+	}
+	r.nextSteps(o, state)
+	return nil
+}
+
+// follow shows the state of the cluster with that process id until it is up,
+// has failed, or has ended.
+func (r *root) follow(ctx context.Context, l layout.Layout, pid int, ended <-chan error) (instance.State, error) {
+	p := newProgress(r.out)
+	defer p.finish()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var last instance.State
+	for {
+		gone := false
+		select {
+		case <-ctx.Done():
+			return last, ctx.Err()
+		case <-ended:
+			gone = true
+		case <-tick.C:
+		}
+		if s, err := instance.Read(l); err == nil && s.PID == pid {
+			last = s
+			p.show(s)
+		}
+		switch {
+		case last.Phase == instance.Running:
+			return last, nil
+		case gone && last.Error != "":
+			return last, errors.New(last.Error)
+		case gone:
+			return last, errors.New("the cluster's process ended")
+		}
+	}
+}
+
+// explainFailure adds the log to what went wrong. A cluster that ended before
+// it wrote its state, or without a word there, has left its reason in the log.
+func (r *root) explainFailure(l layout.Layout, s instance.State, logStart int64, err error) error {
+	if s.Error != "" && len(s.Parts) == 0 { // nothing had started: the sentence says it all
+		return err
+	}
+	path, last := s.Log, s.LogTail
+	if s.Error == "" {
+		path = l.Log("ordinal")
+		last = strings.Split(strings.TrimSpace(logs.Since(path, logStart)), "\n")
+		last = last[max(0, len(last)-8):]
+	}
+	fmt.Fprintf(r.err, "ordinal: %v\n\nThe last lines of %s:\n  %s\n", err, path, strings.Join(last, "\n  "))
+	return errSaid
+}
+
+func unusable(l layout.Layout, err error) error {
+	return fmt.Errorf("the data directory %s is not usable (choose another with --data-dir, or use sudo): %w", l.Root, err)
+}
+
+func (r *root) nextSteps(o *upOptions, s instance.State) {
+	for _, n := range s.Notes {
+		fmt.Fprintf(r.out, "Note: %s.\n", n)
+	}
+	if o.cfg.SimulatedNodes > 0 {
+		fmt.Fprintln(r.out, "Nodes are SIMULATED: pods only pretend to run; there are no containers, logs or names.")
+	}
+	fmt.Fprintf(r.out, "\nKubernetes is up at %s. Next:\n  ordinal kubectl apply -f statefulset.yaml\n  ordinal down\n", s.Server)
+}

@@ -1,0 +1,235 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"ordinal.dev/ordinal/internal/cluster/instance"
+	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/cluster/logs"
+	"ordinal.dev/ordinal/internal/cluster/node"
+	"ordinal.dev/ordinal/internal/cluster/payload"
+	"ordinal.dev/ordinal/internal/cluster/pki"
+	"ordinal.dev/ordinal/internal/cluster/supervisor"
+)
+
+const (
+	// patience is how long a stage may take to become ready. A start takes
+	// seconds; on a machine that is busy with something else, more.
+	patience = 90 * time.Second
+	// stopPatience is how long a stage may take to end. etcd, the one that
+	// minds being cut short, ends in milliseconds.
+	stopPatience = 10 * time.Second
+	// linesOfReason is how much of a log explains a failure.
+	linesOfReason = 8
+)
+
+// Cluster is a running cluster.
+type Cluster struct {
+	cfg     Config
+	layout  layout.Layout
+	pki     pki.Dir
+	server  string // URL of the API server
+	log     logr.Logger
+	journal *journal
+	parts   *supervisor.Supervisor
+	release func()
+}
+
+// Start brings a cluster up and returns when its nodes are Ready and pods can
+// run. report, which may be nil, is told of every change on the way. On an
+// error all that was started is stopped again, and containers that were
+// running go on.
+func Start(ctx context.Context, cfg Config, log logr.Logger, report func(instance.State)) (*Cluster, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	l := cfg.layout()
+	release, err := instance.Acquire(l)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{cfg: cfg, layout: l, pki: newPKI(l.PKI()), log: log, journal: newJournal(l, log, report), release: release}
+	c.parts = supervisor.New(c.journal.part)
+	c.journal.set(func(s *instance.State) { s.Nodes, s.Domain = cfg.nodes(), cfg.Domain })
+	if err := c.start(ctx); err != nil {
+		c.Fail(err)
+		return nil, err
+	}
+	c.journal.set(func(s *instance.State) { s.Phase = instance.Running })
+	return c, nil
+}
+
+// RESTConfig is an administrator's.
+func (c *Cluster) RESTConfig() (*rest.Config, error) {
+	return clientcmd.BuildConfigFromFlags("", c.layout.Kubeconfig())
+}
+
+// Failed yields the first failure of a part of the running cluster.
+func (c *Cluster) Failed() <-chan error { return c.parts.Failed() }
+
+// Stop ends every part in order. Containers go on: Teardown ends them, in a
+// process in which no kubelet can start them again.
+func (c *Cluster) Stop() {
+	c.journal.set(func(s *instance.State) { s.Phase = instance.Stopping })
+	c.stop(func(s *instance.State) { s.Phase = instance.Stopped })
+}
+
+// Fail is Stop after a part has failed; what is read of the cluster then says
+// why.
+func (c *Cluster) Fail(err error) {
+	log := c.logOf(err)
+	// Read now: stopping says a lot, and none of it is the reason.
+	last := logs.LastLines(log, linesOfReason)
+	c.stop(func(s *instance.State) {
+		s.Phase, s.Error, s.Log, s.LogTail = instance.Failed, err.Error(), log, last
+	})
+}
+
+func (c *Cluster) stop(last func(*instance.State)) {
+	if late := c.parts.Stop(stopPatience); len(late) > 0 {
+		c.log.Info("some parts did not end in time", "parts", late)
+	}
+	c.journal.set(last)
+	c.release()
+}
+
+func (c *Cluster) start(ctx context.Context) error {
+	if err := c.makeDirs(); err != nil {
+		return fmt.Errorf("the data directory %s is not usable: %w", c.layout.Root, err)
+	}
+	if !c.cfg.simulated() {
+		if err := c.prepareNode(); err != nil {
+			return err
+		}
+	}
+	api, err := listen(netip.AddrPortFrom(c.cfg.address(), uint16(c.cfg.APIPort)), "--api-port")
+	if err != nil {
+		return err
+	}
+	c.server = "https://" + api.Addr().String()
+	c.journal.set(func(s *instance.State) { s.Server = c.server })
+	return c.startStages(ctx, api)
+}
+
+func (c *Cluster) makeDirs() error {
+	private := []string{c.layout.Logs(), c.layout.PKI(), c.layout.Etcd()}
+	public := []string{c.layout.Run(), c.layout.CNI(), c.layout.Volumes(), c.layout.Images(), c.layout.PodLogs()}
+	for _, d := range private {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	for _, d := range public {
+		if err := os.MkdirAll(d, 0o711); err != nil {
+			return err
+		}
+	}
+	return os.Chmod(c.layout.Run(), 0o711)
+}
+
+// prepareNode makes what this machine needs before anything can run on it.
+func (c *Cluster) prepareNode() error {
+	notes, err := node.Preflight(c.layout)
+	if err != nil {
+		return err
+	}
+	if err := node.EnsureBridge(c.layout.Root, c.cfg.PodCIDR); err != nil {
+		return err
+	}
+	if err := node.EnsureCgroup(); err != nil {
+		return err
+	}
+	if err := node.EnsureMasquerade(c.cfg.PodCIDR); err != nil {
+		notes = append(notes, "pods cannot reach the world outside of this machine: "+err.Error())
+	}
+	if err := payload.Unpack(c.layout.Bin()); err != nil {
+		return err
+	}
+	c.journal.set(func(s *instance.State) { s.Notes = notes })
+	return c.writeResolvConf()
+}
+
+// writeResolvConf is what pods with the machine's DNS get: its own may be on a
+// loopback address that a pod does not share.
+func (c *Cluster) writeResolvConf() error {
+	text := "nameserver " + c.cfg.address().String() + "\n"
+	machine, _ := os.ReadFile("/etc/resolv.conf")
+	for line := range strings.Lines(string(machine)) {
+		if strings.HasPrefix(line, "search ") {
+			text += line
+		}
+	}
+	return os.WriteFile(c.layout.ResolvConf(), []byte(text), 0o644)
+}
+
+func (c *Cluster) startStages(ctx context.Context, api net.Listener) error {
+	ca, err := c.makeIdentities()
+	if err != nil {
+		return err
+	}
+	store, err := c.storeStage()
+	if err != nil {
+		return err
+	}
+	if err := c.parts.Start(ctx, patience, store...); err != nil {
+		return err
+	}
+	if err := c.parts.Start(ctx, patience, c.apiServer(api)); err != nil {
+		return err
+	}
+	config, err := c.RESTConfig()
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	if err := grant(ctx, client); err != nil {
+		return err
+	}
+	rest, err := c.workStage(ca, config)
+	if err != nil {
+		return err
+	}
+	return c.parts.Start(ctx, patience, rest...)
+}
+
+// logOf is the file that says more about a failure.
+func (c *Cluster) logOf(err error) string {
+	var failed *supervisor.Error
+	if errors.As(err, &failed) && (failed.Part == "containerd" || failed.Part == "etcd") {
+		return c.layout.Log(failed.Part)
+	}
+	return c.layout.Log("ordinal")
+}
+
+func (c Config) nodes() string {
+	if c.simulated() {
+		return fmt.Sprintf("simulated=%d", c.SimulatedNodes)
+	}
+	return "this machine"
+}
+
+// Teardown removes what a cluster left on the machine, other than its data.
+// The cluster's process must have ended.
+func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
+	release, err := instance.Acquire(l)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return node.Teardown(ctx, l, report)
+}

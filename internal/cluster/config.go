@@ -1,0 +1,92 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+
+	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/cluster/node"
+)
+
+// StatefulSets says who reconciles StatefulSets.
+type StatefulSets string
+
+// The controllers a cluster can be given.
+const (
+	ByOrdinal StatefulSets = ""        // Ordinal's controller, in this process
+	ByInTree  StatefulSets = "in-tree" // upstream's, to compare with
+	ByNobody  StatefulSets = "nobody"  // one that the caller runs
+)
+
+// Config describes a cluster. Default is the one `ordinal up` starts.
+type Config struct {
+	DataDir     string
+	PodCIDR     netip.Prefix
+	ServiceCIDR netip.Prefix
+	Domain      string
+	APIPort     int // 0 takes a free one
+	KubeletPort int
+	// SimulatedNodes is how many nodes to simulate; 0 makes this machine the
+	// node.
+	SimulatedNodes int
+	StatefulSets   StatefulSets
+	// AuditPolicy and AuditLog switch on the API server's auditing.
+	AuditPolicy, AuditLog string
+}
+
+// Default is the cluster that `ordinal up` starts.
+func Default() Config {
+	return Config{
+		DataDir:     "/var/lib/ordinal",
+		PodCIDR:     netip.MustParsePrefix("10.87.0.0/16"),
+		ServiceCIDR: netip.MustParsePrefix("10.88.0.0/16"),
+		Domain:      "cluster.local",
+		APIPort:     6443,
+		KubeletPort: 10250,
+	}
+}
+
+func (c Config) simulated() bool { return c.SimulatedNodes > 0 }
+
+func (c Config) layout() layout.Layout { return layout.Layout{Root: c.DataDir} }
+
+// address is where everything of this cluster listens.
+func (c Config) address() netip.Addr {
+	if c.simulated() {
+		return netip.MustParseAddr("127.0.0.1")
+	}
+	return node.Gateway(c.PodCIDR)
+}
+
+var domain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+
+func (c Config) validate() error {
+	var errs []error
+	if !filepath.IsAbs(c.DataDir) {
+		errs = append(errs, fmt.Errorf("the data directory %q must be an absolute path", c.DataDir))
+	}
+	for flag, p := range map[string]netip.Prefix{"--pod-cidr": c.PodCIDR, "--service-cidr": c.ServiceCIDR} {
+		// The API server takes at most 2^20 Service addresses.
+		if !p.IsValid() || !p.Addr().Is4() || p.Bits() < 12 || p.Bits() > 24 {
+			errs = append(errs, fmt.Errorf("%s %s must be an IPv4 network between /12 and /24, such as 10.87.0.0/16", flag, p))
+		}
+	}
+	if c.PodCIDR.Overlaps(c.ServiceCIDR) {
+		errs = append(errs, fmt.Errorf("--pod-cidr %s and --service-cidr %s overlap: choose two networks apart", c.PodCIDR, c.ServiceCIDR))
+	}
+	if !domain.MatchString(c.Domain) {
+		errs = append(errs, fmt.Errorf("--domain %q is not a DNS name: use lower-case letters, digits, dashes and dots", c.Domain))
+	}
+	for flag, port := range map[string]int{"--api-port": c.APIPort, "--kubelet-port": c.KubeletPort} {
+		if port < 0 || port > 65535 {
+			errs = append(errs, fmt.Errorf("%s %d is not a port: use 1 to 65535", flag, port))
+		}
+	}
+	if c.SimulatedNodes < 0 {
+		errs = append(errs, fmt.Errorf("--nodes simulated=%d: there must be at least one", c.SimulatedNodes))
+	}
+	return errors.Join(errs...)
+}

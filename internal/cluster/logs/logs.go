@@ -1,0 +1,56 @@
+// Package logs opens the cluster's log files and reads their ends.
+package logs
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxSize is the size in bytes at which the log of earlier runs is put aside.
+const maxSize = 32 << 20
+
+// Open opens a log to be appended to. One that has grown large is renamed
+// first, in the place of the one before it.
+func Open(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() > maxSize {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, fmt.Errorf("putting the old log aside: %w", err)
+		}
+	}
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// Since returns what was written to a log after an offset.
+func Since(path string, offset int64) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return ""
+	}
+	data, _ := io.ReadAll(f)
+	return string(data)
+}
+
+// LastLines returns the last n lines of a log, none when it cannot be read.
+func LastLines(path string, n int) []string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil
+	}
+	const enough = 16 << 10
+	text := strings.TrimRight(Since(path, max(0, info.Size()-enough)), "\n")
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(text, "\n")
+	return lines[max(0, len(lines)-n):]
+}
