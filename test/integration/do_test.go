@@ -1,0 +1,160 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"ordinal.dev/ordinal/internal/cluster/simnode"
+)
+
+// What a test does: the API calls that kubectl would make.
+
+// An edit changes a set, before it is created or afterwards.
+type edit func(*appsv1.StatefulSet)
+
+// web is the set that most tests are about: the specification's manifest in
+// small, with a mount of the claim.
+func web(edits ...edit) *appsv1.StatefulSet {
+	labels := map[string]string{"app": "web"}
+	set := &appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "web"},
+		Spec: appsv1.StatefulSetSpec{
+			Replicas:    ptr.To[int32](3),
+			ServiceName: "peers",
+			Selector:    &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{}},
+				Spec: corev1.PodSpec{Containers: []corev1.Container{{
+					Name: "web", Image: "web:1",
+					Ports:        []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
+					VolumeMounts: []corev1.VolumeMount{{Name: "data", MountPath: "/data"}},
+				}}},
+			},
+			VolumeClaimTemplates: []corev1.PersistentVolumeClaim{{
+				ObjectMeta: metav1.ObjectMeta{Name: "data"},
+				Spec: corev1.PersistentVolumeClaimSpec{
+					AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+					Resources: corev1.VolumeResourceRequirements{
+						Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Mi")},
+					},
+				},
+			}},
+		},
+	}
+	for _, e := range edits {
+		e(set)
+	}
+	return set
+}
+
+func replicas(n int32) edit {
+	return func(s *appsv1.StatefulSet) { s.Spec.Replicas = &n }
+}
+
+func image(name string) edit {
+	return func(s *appsv1.StatefulSet) { s.Spec.Template.Spec.Containers[0].Image = name }
+}
+
+func parallel(s *appsv1.StatefulSet) { s.Spec.PodManagementPolicy = appsv1.ParallelPodManagement }
+
+// simulated makes the pods of a set behave in one of package simnode's ways.
+func simulated(state string) edit {
+	return func(s *appsv1.StatefulSet) { s.Spec.Template.Annotations[simnode.StateAnnotation] = state }
+}
+
+// stubborn makes pods that are deleted stay until the test lets them go.
+func stubborn(s *appsv1.StatefulSet) {
+	s.Spec.Template.Annotations[simnode.TerminateAfterAnnotation] = simnode.TerminateNever
+}
+
+func (w *world) create(set *appsv1.StatefulSet) {
+	w.Helper()
+	_, err := w.client.AppsV1().StatefulSets(w.namespace).Create(w.ctx, set, metav1.CreateOptions{})
+	w.must(err)
+}
+
+// createFile creates the set that a manifest describes.
+func (w *world) createFile(path string) *appsv1.StatefulSet {
+	w.Helper()
+	manifest, err := os.ReadFile(path)
+	w.must(err)
+	set := &appsv1.StatefulSet{}
+	w.must(yaml.UnmarshalStrict(manifest, set))
+	w.create(set)
+	return set
+}
+
+// change edits the set called web, whoever else writes it.
+func (w *world) change(edits ...edit) {
+	w.Helper()
+	sets := w.client.AppsV1().StatefulSets(w.namespace)
+	w.must(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		set, err := sets.Get(w.ctx, "web", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if set.Spec.Template.Annotations == nil {
+			set.Spec.Template.Annotations = map[string]string{}
+		}
+		for _, e := range edits {
+			e(set)
+		}
+		_, err = sets.Update(w.ctx, set, metav1.UpdateOptions{})
+		return err
+	}))
+}
+
+// scale does what kubectl scale does: it writes the scale subresource.
+func (w *world) scale(n int32) {
+	w.Helper()
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n)
+	_, err := w.client.AppsV1().StatefulSets(w.namespace).Patch(w.ctx, "web", types.MergePatchType, patch, metav1.PatchOptions{}, "scale")
+	w.must(err)
+}
+
+func (w *world) deleteSet(cascade metav1.DeletionPropagation) {
+	w.Helper()
+	w.must(w.client.AppsV1().StatefulSets(w.namespace).Delete(w.ctx, "web", metav1.DeleteOptions{PropagationPolicy: &cascade}))
+}
+
+func (w *world) deletePod(name string) {
+	w.Helper()
+	w.must(w.client.CoreV1().Pods(w.namespace).Delete(w.ctx, name, metav1.DeleteOptions{}))
+}
+
+// simulate makes one pod behave in another way from now on.
+func (w *world) simulate(pod, state string) {
+	w.Helper()
+	w.annotate(pod, simnode.StateAnnotation, state)
+}
+
+// letGo ends a pod that is stubborn.
+func (w *world) letGo(pod string) {
+	w.Helper()
+	w.annotate(pod, simnode.TerminateAfterAnnotation, "0s")
+}
+
+func (w *world) annotate(pod, key, value string) {
+	w.Helper()
+	w.patchPod(pod, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, key, value))
+}
+
+func (w *world) label(pod, key, value string) {
+	w.Helper()
+	w.patchPod(pod, fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, key, value))
+}
+
+func (w *world) patchPod(pod string, patch []byte) {
+	w.Helper()
+	_, err := w.client.CoreV1().Pods(w.namespace).Patch(w.ctx, pod, types.MergePatchType, patch, metav1.PatchOptions{})
+	w.must(err)
+}

@@ -1,0 +1,111 @@
+package integration
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func TestTheGoverningServiceIsCreatedAndOwned(t *testing.T) {
+	w := newWorld(t)
+	w.create(web(replicas(1)))
+	w.eventually(w.ready("web", 1))
+
+	service := w.service("peers")
+	if service == nil {
+		t.Fatalf("there is no Service peers\n%s", w.picture())
+	}
+	if service.Spec.ClusterIP != corev1.ClusterIPNone || !service.Spec.PublishNotReadyAddresses {
+		t.Errorf("the Service has cluster IP %q and publishes addresses before they are ready: %t",
+			service.Spec.ClusterIP, service.Spec.PublishNotReadyAddresses)
+	}
+	if !equality.Semantic.DeepEqual(service.Spec.Selector, map[string]string{"app": "web"}) {
+		t.Errorf("the Service selects %v", service.Spec.Selector)
+	}
+	if ports := service.Spec.Ports; len(ports) != 1 || ports[0].Name != "http" || ports[0].Port != 8080 {
+		t.Errorf("the Service has the ports %v, not those of the containers", ports)
+	}
+	if owner := metav1.GetControllerOf(service); owner == nil || owner.UID != w.set("web").UID {
+		t.Errorf("the Service is owned by %v, not by the set", owner)
+	}
+}
+
+func TestADeletedGoverningServiceComesBack(t *testing.T) {
+	w := newWorld(t)
+	w.create(web(replicas(1)))
+	w.eventually(w.ready("web", 1))
+	old := w.service("peers").UID
+
+	w.must(w.client.CoreV1().Services(w.namespace).Delete(w.ctx, "peers", metav1.DeleteOptions{}))
+	w.eventually(func() error {
+		if service := w.service("peers"); service == nil || service.UID == old {
+			return fmt.Errorf("the Service peers did not come back")
+		}
+		return nil
+	})
+}
+
+func TestTheUsersServiceIsNeverTouched(t *testing.T) {
+	tests := map[string]struct {
+		service corev1.ServiceSpec
+		warned  bool
+	}{
+		"good":              {headless("web"), false},
+		"not headless":      {corev1.ServiceSpec{Selector: map[string]string{"app": "web"}, Ports: onePort}, true},
+		"selects something": {headless("else"), true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			mine, err := w.client.CoreV1().Services(w.namespace).Create(w.ctx,
+				&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers"}, Spec: test.service}, metav1.CreateOptions{})
+			w.must(err)
+			w.create(web(replicas(1)))
+			w.eventually(w.ready("web", 1))
+			if test.warned {
+				w.eventually(w.warnedAbout("peers"))
+			} else if w.warnedAbout("peers")() == nil {
+				t.Errorf("a good Service is warned about\n%s", w.picture())
+			}
+
+			w.deleteSet(metav1.DeletePropagationForeground)
+			w.eventually(w.allGone)
+			after, err := w.client.CoreV1().Services(w.namespace).Get(w.ctx, "peers", metav1.GetOptions{})
+			w.must(err)
+			if after.ResourceVersion != mine.ResourceVersion {
+				t.Errorf("the user's Service was changed:\n%+v\n%+v", mine, after)
+			}
+		})
+	}
+}
+
+var onePort = []corev1.ServicePort{{Name: "http", Port: 8080}}
+
+func headless(app string) corev1.ServiceSpec {
+	return corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Selector: map[string]string{"app": app}, Ports: onePort}
+}
+
+// warnedAbout objects unless a Warning event of the set names the Service.
+func (w *world) warnedAbout(service string) func() error {
+	return func() error {
+		for _, e := range w.events() {
+			if e.Type == corev1.EventTypeWarning && e.InvolvedObject.Name == "web" && strings.Contains(e.Message, service) {
+				return nil
+			}
+		}
+		return fmt.Errorf("no Warning event says what is wrong with the Service %s", service)
+	}
+}
+
+func (w *world) noService(name string) func() error {
+	return func() error {
+		if w.service(name) != nil {
+			return fmt.Errorf("the Service %s is still there", name)
+		}
+		return nil
+	}
+}

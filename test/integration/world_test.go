@@ -1,0 +1,189 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+)
+
+// patience is how long a test waits for what must happen. It happens in well
+// under a second on an idle machine; the rest is for a busy one.
+const patience = 60 * time.Second
+
+// A world is one test's namespace, watched. What the test waits for is
+// checked again whenever something in the namespace changes, never on a timer;
+// what happened to its pods is kept in order.
+type world struct {
+	*testing.T
+	ctx       context.Context
+	client    kubernetes.Interface
+	namespace string
+	informers informers.SharedInformerFactory
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed at the next change
+	history  []string      // what happened to pods, oldest first
+	recalled int           // how much of history the test has accounted for
+}
+
+// newWorld gives a test a namespace and lets it run beside the others.
+func newWorld(t *testing.T) *world {
+	t.Parallel()
+	client, err := kubernetes.NewForConfig(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{T: t, ctx: t.Context(), client: client, changed: make(chan struct{})}
+	ns, err := client.CoreV1().Namespaces().Create(w.ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
+	w.must(err)
+	w.namespace = ns.Name
+	w.watch()
+	return w
+}
+
+// watch follows every kind that a test may ask about.
+func (w *world) watch() {
+	w.informers = informers.NewSharedInformerFactoryWithOptions(w.client, 0, informers.WithNamespace(w.namespace))
+	note := cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { w.note() },
+		UpdateFunc: func(any, any) { w.note() },
+		DeleteFunc: func(any) { w.note() },
+	}
+	core, apps := w.informers.Core().V1(), w.informers.Apps().V1()
+	for _, informer := range []cache.SharedIndexInformer{
+		apps.StatefulSets().Informer(), apps.ControllerRevisions().Informer(),
+		core.PersistentVolumeClaims().Informer(), core.Services().Informer(), core.Events().Informer(),
+	} {
+		_, err := informer.AddEventHandler(note)
+		w.must(err)
+	}
+	_, err := core.Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { w.note(story(nil, obj.(*corev1.Pod))...) },
+		UpdateFunc: func(old, obj any) { w.note(story(old.(*corev1.Pod), obj.(*corev1.Pod))...) },
+		DeleteFunc: func(obj any) { w.note(podName(obj) + " gone") },
+	})
+	w.must(err)
+	w.informers.Start(w.ctx.Done())
+	w.informers.WaitForCacheSync(w.ctx.Done())
+}
+
+func podName(obj any) string {
+	if unknown, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = unknown.Obj
+	}
+	return obj.(*corev1.Pod).Name
+}
+
+// story is what a reader would tell of a pod that changed from old to pod.
+func story(old, pod *corev1.Pod) []string {
+	var lines []string
+	tell := func(what string) { lines = append(lines, pod.Name+" "+what) }
+	if old == nil {
+		tell("created")
+		old = &corev1.Pod{}
+	}
+	stopping := pod.DeletionTimestamp != nil
+	switch {
+	case stopping && old.DeletionTimestamp == nil:
+		tell("stopping")
+	case stopping:
+	case pod.Status.Phase == corev1.PodFailed && old.Status.Phase != corev1.PodFailed:
+		tell("failed")
+	case isReady(pod) && !isReady(old):
+		tell("ready")
+	case !isReady(pod) && isReady(old):
+		tell("unready")
+	}
+	return lines
+}
+
+func isReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// note records what happened and wakes whoever waits.
+func (w *world) note(lines ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.history = append(w.history, lines...)
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// eventually waits until check has nothing left to object to.
+func (w *world) eventually(check func() error) {
+	w.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		w.mu.Lock()
+		changed := w.changed
+		w.mu.Unlock()
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			w.Fatalf("not within %s: %v\n%s", patience, err, w.picture())
+		}
+	}
+}
+
+// happens expects the next things that happen to pods to be exactly these
+// lines, in this order.
+func (w *world) happens(lines ...string) {
+	w.Helper()
+	w.eventually(func() error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		got := w.history[w.recalled:]
+		if n := min(len(got), len(lines)); !slices.Equal(got[:n], lines[:n]) {
+			w.Fatalf("happened:\n\t%s\nexpected:\n\t%s", strings.Join(got, "\n\t"), strings.Join(lines, "\n\t"))
+		}
+		if len(got) < len(lines) {
+			return fmt.Errorf("only this happened:\n\t%s\nexpected:\n\t%s", strings.Join(got, "\n\t"), strings.Join(lines, "\n\t"))
+		}
+		w.recalled += len(lines)
+		return nil
+	})
+}
+
+// nothingElseHappened is for the end of a test: what was waited for has come
+// true, and nothing more than was expected befell the pods on the way.
+func (w *world) nothingElseHappened() {
+	w.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if rest := w.history[w.recalled:]; len(rest) > 0 {
+		w.Fatalf("this happened too:\n\t%s", strings.Join(rest, "\n\t"))
+	}
+}
+
+// forget accounts for everything so far, where the order does not matter.
+func (w *world) forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.recalled = len(w.history)
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
