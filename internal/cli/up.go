@@ -170,7 +170,7 @@ func logToFile(l layout.Layout) error {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
 	// One file for all severities, each line once.
-	for name, value := range map[string]string{"logtostderr": "false", "one_output": "true"} {
+	for name, value := range map[string]string{"logtostderr": "false", "one_output": "true", "stderrthreshold": "FATAL"} {
 		if err := flags.Set(name, value); err != nil {
 			return err
 		}

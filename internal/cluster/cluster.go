@@ -29,8 +29,9 @@ const (
 	// seconds; on a machine that is busy with something else, more.
 	patience = 90 * time.Second
 	// stopPatience is how long a stage may take to end. etcd, the one that
-	// minds being cut short, ends in milliseconds.
-	stopPatience = 10 * time.Second
+	// minds being cut short, ends in milliseconds; the API server would wait
+	// a minute for watches that nobody closes.
+	stopPatience = 3 * time.Second
 	// linesOfReason is how much of a log explains a failure.
 	linesOfReason = 8
 )

@@ -4,6 +4,7 @@ import (
 	"net"
 
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"ordinal.dev/ordinal/internal/cluster/controlplane"
 	"ordinal.dev/ordinal/internal/cluster/etcd"
@@ -11,6 +12,7 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/pki"
 	"ordinal.dev/ordinal/internal/cluster/simnode"
 	"ordinal.dev/ordinal/internal/cluster/supervisor"
+	"ordinal.dev/ordinal/internal/cluster/volumes"
 )
 
 // storeStage is what needs no API: the store, and what runs containers.
@@ -52,6 +54,11 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 			ConfigFile: c.layout.SchedulerConfig(),
 		},
 	}
+	storage, err := c.volumes()
+	if err != nil {
+		return nil, err
+	}
+	parts = append(parts, storage)
 	if c.cfg.simulated() {
 		nodes, err := simnode.New(simnode.Config{Client: admin, Nodes: c.cfg.SimulatedNodes, PodCIDR: c.cfg.PodCIDR, Log: c.log.WithName("nodes")})
 		if err != nil {
@@ -73,4 +80,25 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 		parts = append(parts, &node.Proxy{Kubeconfig: c.layout.KubeconfigFor(proxyIdentity), PodCIDR: c.cfg.PodCIDR, Address: c.cfg.address()})
 	}
 	return parts, nil
+}
+
+func (c *Cluster) volumes() (supervisor.Part, error) {
+	client, err := c.clientOf(volumesIdentity)
+	if err != nil {
+		return nil, err
+	}
+	return volumes.New(volumes.Config{
+		Client: client, Backend: volumes.NewDirectories(c.layout.Volumes()), Log: c.log.WithName("volumes"),
+	})
+}
+
+// clientOf is the client configuration of one of the cluster's own clients.
+// Its limit is the API server's priority and fairness.
+func (c *Cluster) clientOf(identity string) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", c.layout.KubeconfigFor(identity))
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	return config, nil
 }

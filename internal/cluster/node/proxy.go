@@ -56,9 +56,12 @@ func (p *Proxy) Run(ctx context.Context) error {
 		return fmt.Errorf("configuring: %w", err)
 	}
 	p.up.Store(true)
-	err := o.Run(ctx)
-	if ctx.Err() != nil {
+	failed := make(chan error, 1)
+	go func() { failed <- o.Run(ctx) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done(): // upstream's Run does not end with it
 		return nil
 	}
-	return err
 }

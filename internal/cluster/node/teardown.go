@@ -41,11 +41,21 @@ func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
 		try("removing the pods' cgroups", removeCgroup())
 		try("removing nftables rules", removeTables())
 		try("removing the pod network", removeBridge())
+		removeDevicePlugins()
 	}
 	for _, dir := range []string{l.ContainerdState(), l.CNIState(), l.ContainerdSocket(), l.ContainerdPID()} {
 		try("removing run-time state", os.RemoveAll(dir))
 	}
 	return errors.Join(failed...)
+}
+
+// removeDevicePlugins removes the one directory that the kubelet makes at a
+// place of its own choosing. What somebody else put there stays.
+func removeDevicePlugins() {
+	const dir = "/var/lib/kubelet/device-plugins"
+	for _, path := range []string{filepath.Join(dir, "kubelet.sock"), dir, filepath.Dir(dir)} {
+		_ = os.Remove(path) // fails on a directory with anything in it
+	}
 }
 
 // endProcesses ends every process that runs a binary of the data directory:

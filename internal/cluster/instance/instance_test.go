@@ -1,0 +1,64 @@
+package instance
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"ordinal.dev/ordinal/internal/cluster/layout"
+)
+
+func TestDataDirectoryIsUsedByOneClusterAtATime(t *testing.T) {
+	l := layout.Layout{Root: t.TempDir()}
+	release, err := Acquire(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !Alive(l) || PID(l) != os.Getpid() {
+		t.Errorf("alive %v, pid %d; want true, %d", Alive(l), PID(l), os.Getpid())
+	}
+	_, err = Acquire(l)
+	var inUse *InUse
+	if !errors.As(err, &inUse) || inUse.PID != os.Getpid() {
+		t.Errorf("second Acquire: got %v, want InUse with our process id", err)
+	}
+	release()
+	if Alive(l) {
+		t.Error("alive after release")
+	}
+	release, err = Acquire(l)
+	if err != nil {
+		t.Fatalf("Acquire after release: %v", err)
+	}
+	release()
+}
+
+func TestDataDirectoryOfAnotherFormatIsRefused(t *testing.T) {
+	l := layout.Layout{Root: t.TempDir()}
+	if err := os.WriteFile(l.VersionFile(), []byte("99\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Acquire(l)
+	if err == nil || !strings.Contains(err.Error(), `format "99"`) || !strings.Contains(err.Error(), "--data-dir") {
+		t.Errorf("got %v; want the format and the way out", err)
+	}
+	if data, _ := os.ReadFile(l.VersionFile()); string(data) != "99\n" {
+		t.Error("the refused directory was changed")
+	}
+}
+
+func TestStateIsReadAsItWasWritten(t *testing.T) {
+	l := layout.Layout{Root: t.TempDir()}
+	if s, err := Read(l); err != nil || s.Phase != "" {
+		t.Fatalf("before the first write: %v, %v", s, err)
+	}
+	want := State{PID: 7, Phase: Running, Parts: []Part{{Name: "etcd", Phase: "ready"}}}
+	if err := Write(l, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(l)
+	if err != nil || got.PID != 7 || got.Phase != Running || len(got.Parts) != 1 || got.Parts[0].Name != "etcd" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}

@@ -1,0 +1,48 @@
+package logs
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestLastLines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	if got := LastLines(path, 3); got != nil {
+		t.Errorf("missing file: %q", got)
+	}
+	var text string
+	for i := range 5000 {
+		text += fmt.Sprintf("line %d\n", i)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := LastLines(path, 2), []string{"line 4998", "line 4999"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestOpenPutsALargeLogAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "logs", "log")
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(maxSize + 1); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if f, err = Open(path); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if info, _ := f.Stat(); info.Size() != 0 {
+		t.Errorf("new log has %d bytes", info.Size())
+	}
+	if _, err := os.Stat(path + ".1"); err != nil {
+		t.Errorf("the old log is gone: %v", err)
+	}
+}

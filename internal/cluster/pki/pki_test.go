@@ -1,0 +1,93 @@
+package pki
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func authority(t *testing.T, path string, now time.Time) *Authority {
+	t.Helper()
+	a, err := Dir{Path: path, Now: now}.Authority("ca", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func issue(t *testing.T, a *Authority, leaf Leaf) string {
+	t.Helper()
+	if err := a.Issue(leaf); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(a.dir.Cert(leaf.Name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestAuthorityIsKeptFromStartToStart(t *testing.T) {
+	dir := t.TempDir()
+	first := authority(t, dir, start)
+	second := authority(t, dir, start.Add(2*365*24*time.Hour))
+	if !first.cert.Equal(second.cert) {
+		t.Error("the second start made another authority; certificates of the first would no longer be trusted")
+	}
+}
+
+func TestCertificateIsMadeAgainOnlyForAReason(t *testing.T) {
+	const day = 24 * time.Hour
+	server := Leaf{Name: "server", User: "server", Hosts: []string{"10.0.0.1", "server.test"}}
+	for _, test := range []struct {
+		name  string
+		after time.Duration
+		leaf  Leaf
+		anew  bool
+	}{
+		{"nothing changed", day, server, false},
+		{"31 days remain", leafLife - 31*day, server, false},
+		{"29 days remain", leafLife - 29*day, server, true},
+		{"an address was added", day, Leaf{Name: "server", User: "server", Hosts: []string{"10.0.0.1", "10.0.0.2", "server.test"}}, true},
+		{"the user changed", day, Leaf{Name: "server", User: "other", Hosts: server.Hosts}, true},
+		{"a group was added", day, Leaf{Name: "server", User: "server", Groups: []string{"g"}, Hosts: server.Hosts}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			before := issue(t, authority(t, dir, start), server)
+			after := issue(t, authority(t, dir, start.Add(test.after)), test.leaf)
+			if anew := before != after; anew != test.anew {
+				t.Errorf("made anew: %v, want %v", anew, test.anew)
+			}
+		})
+	}
+}
+
+func TestSecretsAreTheOwnersAlone(t *testing.T) {
+	dir := t.TempDir()
+	a := authority(t, dir, start)
+	issue(t, a, Leaf{Name: "admin", User: "admin", Groups: []string{"system:masters"}})
+	config := dir + "/kubeconfig"
+	if err := a.WriteKubeconfig(config, "admin", "https://127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.dir.ServiceAccountKey("sa"); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{a.KeyFile(), a.dir.Key("admin"), a.dir.Key("sa"), config} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v, want 0600", path, info.Mode().Perm())
+		}
+	}
+	if _, err := clientcmd.BuildConfigFromFlags("", config); err != nil {
+		t.Errorf("kubeconfig cannot be used: %v", err)
+	}
+}
