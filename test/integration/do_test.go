@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"os"
+	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -14,9 +15,18 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"ordinal.dev/ordinal/internal/cluster/simnode"
+	"ordinal.dev/ordinal/test/world"
 )
 
-// What a test does: the API calls that kubectl would make.
+// A scene is a test's namespace, and what the test does there: the API calls
+// that kubectl would make.
+type scene struct{ *world.World }
+
+// newScene gives a test a namespace and lets it run beside the others.
+func newScene(t *testing.T) *scene {
+	t.Parallel()
+	return &scene{world.New(t, admin)}
+}
 
 // An edit changes a set, before it is created or afterwards.
 type edit func(*appsv1.StatefulSet)
@@ -76,29 +86,29 @@ func stubborn(s *appsv1.StatefulSet) {
 	s.Spec.Template.Annotations[simnode.TerminateAfterAnnotation] = simnode.TerminateNever
 }
 
-func (w *world) create(set *appsv1.StatefulSet) {
+func (w *scene) create(set *appsv1.StatefulSet) {
 	w.Helper()
-	_, err := w.client.AppsV1().StatefulSets(w.namespace).Create(w.ctx, set, metav1.CreateOptions{})
-	w.must(err)
+	_, err := w.Client.AppsV1().StatefulSets(w.Namespace).Create(w.Ctx, set, metav1.CreateOptions{})
+	w.Must(err)
 }
 
 // createFile creates the set that a manifest describes.
-func (w *world) createFile(path string) *appsv1.StatefulSet {
+func (w *scene) createFile(path string) *appsv1.StatefulSet {
 	w.Helper()
 	manifest, err := os.ReadFile(path)
-	w.must(err)
+	w.Must(err)
 	set := &appsv1.StatefulSet{}
-	w.must(yaml.UnmarshalStrict(manifest, set))
+	w.Must(yaml.UnmarshalStrict(manifest, set))
 	w.create(set)
 	return set
 }
 
 // change edits the set called web, whoever else writes it.
-func (w *world) change(edits ...edit) {
+func (w *scene) change(edits ...edit) {
 	w.Helper()
-	sets := w.client.AppsV1().StatefulSets(w.namespace)
-	w.must(retry.RetryOnConflict(retry.DefaultRetry, func() error {
-		set, err := sets.Get(w.ctx, "web", metav1.GetOptions{})
+	sets := w.Client.AppsV1().StatefulSets(w.Namespace)
+	w.Must(retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		set, err := sets.Get(w.Ctx, "web", metav1.GetOptions{})
 		if err != nil {
 			return err
 		}
@@ -108,53 +118,53 @@ func (w *world) change(edits ...edit) {
 		for _, e := range edits {
 			e(set)
 		}
-		_, err = sets.Update(w.ctx, set, metav1.UpdateOptions{})
+		_, err = sets.Update(w.Ctx, set, metav1.UpdateOptions{})
 		return err
 	}))
 }
 
 // scale does what kubectl scale does: it writes the scale subresource.
-func (w *world) scale(n int32) {
+func (w *scene) scale(n int32) {
 	w.Helper()
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, n)
-	_, err := w.client.AppsV1().StatefulSets(w.namespace).Patch(w.ctx, "web", types.MergePatchType, patch, metav1.PatchOptions{}, "scale")
-	w.must(err)
+	_, err := w.Client.AppsV1().StatefulSets(w.Namespace).Patch(w.Ctx, "web", types.MergePatchType, patch, metav1.PatchOptions{}, "scale")
+	w.Must(err)
 }
 
-func (w *world) deleteSet(cascade metav1.DeletionPropagation) {
+func (w *scene) deleteSet(cascade metav1.DeletionPropagation) {
 	w.Helper()
-	w.must(w.client.AppsV1().StatefulSets(w.namespace).Delete(w.ctx, "web", metav1.DeleteOptions{PropagationPolicy: &cascade}))
+	w.Must(w.Client.AppsV1().StatefulSets(w.Namespace).Delete(w.Ctx, "web", metav1.DeleteOptions{PropagationPolicy: &cascade}))
 }
 
-func (w *world) deletePod(name string) {
+func (w *scene) deletePod(name string) {
 	w.Helper()
-	w.must(w.client.CoreV1().Pods(w.namespace).Delete(w.ctx, name, metav1.DeleteOptions{}))
+	w.Must(w.Client.CoreV1().Pods(w.Namespace).Delete(w.Ctx, name, metav1.DeleteOptions{}))
 }
 
 // simulate makes one pod behave in another way from now on.
-func (w *world) simulate(pod, state string) {
+func (w *scene) simulate(pod, state string) {
 	w.Helper()
 	w.annotate(pod, simnode.StateAnnotation, state)
 }
 
 // letGo ends a pod that is stubborn.
-func (w *world) letGo(pod string) {
+func (w *scene) letGo(pod string) {
 	w.Helper()
 	w.annotate(pod, simnode.TerminateAfterAnnotation, "0s")
 }
 
-func (w *world) annotate(pod, key, value string) {
+func (w *scene) annotate(pod, key, value string) {
 	w.Helper()
 	w.patchPod(pod, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, key, value))
 }
 
-func (w *world) label(pod, key, value string) {
+func (w *scene) label(pod, key, value string) {
 	w.Helper()
 	w.patchPod(pod, fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, key, value))
 }
 
-func (w *world) patchPod(pod string, patch []byte) {
+func (w *scene) patchPod(pod string, patch []byte) {
 	w.Helper()
-	_, err := w.client.CoreV1().Pods(w.namespace).Patch(w.ctx, pod, types.MergePatchType, patch, metav1.PatchOptions{})
-	w.must(err)
+	_, err := w.Client.CoreV1().Pods(w.Namespace).Patch(w.Ctx, pod, types.MergePatchType, patch, metav1.PatchOptions{})
+	w.Must(err)
 }

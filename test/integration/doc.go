@@ -4,6 +4,6 @@
 // privilege.
 //
 // One cluster serves all tests; each has a namespace of its own, and they run
-// in parallel. A test reads as what a user does and what then happens: see
-// [world].
+// in parallel. A test reads as what a user does and what then happens: see package
+// world.
 package integration

@@ -11,13 +11,13 @@ import (
 )
 
 func TestTheGoverningServiceIsCreatedAndOwned(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	w.create(web(replicas(1)))
-	w.eventually(w.ready("web", 1))
+	w.Eventually(w.Ready("web", 1))
 
-	service := w.service("peers")
+	service := w.Service("peers")
 	if service == nil {
-		t.Fatalf("there is no Service peers\n%s", w.picture())
+		t.Fatalf("there is no Service peers\n%s", w.Picture())
 	}
 	if service.Spec.ClusterIP != corev1.ClusterIPNone || !service.Spec.PublishNotReadyAddresses {
 		t.Errorf("the Service has cluster IP %q and publishes addresses before they are ready: %t",
@@ -29,20 +29,20 @@ func TestTheGoverningServiceIsCreatedAndOwned(t *testing.T) {
 	if ports := service.Spec.Ports; len(ports) != 1 || ports[0].Name != "http" || ports[0].Port != 8080 {
 		t.Errorf("the Service has the ports %v, not those of the containers", ports)
 	}
-	if owner := metav1.GetControllerOf(service); owner == nil || owner.UID != w.set("web").UID {
+	if owner := metav1.GetControllerOf(service); owner == nil || owner.UID != w.Set("web").UID {
 		t.Errorf("the Service is owned by %v, not by the set", owner)
 	}
 }
 
 func TestADeletedGoverningServiceComesBack(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	w.create(web(replicas(1)))
-	w.eventually(w.ready("web", 1))
-	old := w.service("peers").UID
+	w.Eventually(w.Ready("web", 1))
+	old := w.Service("peers").UID
 
-	w.must(w.client.CoreV1().Services(w.namespace).Delete(w.ctx, "peers", metav1.DeleteOptions{}))
-	w.eventually(func() error {
-		if service := w.service("peers"); service == nil || service.UID == old {
+	w.Must(w.Client.CoreV1().Services(w.Namespace).Delete(w.Ctx, "peers", metav1.DeleteOptions{}))
+	w.Eventually(func() error {
+		if service := w.Service("peers"); service == nil || service.UID == old {
 			return fmt.Errorf("the Service peers did not come back")
 		}
 		return nil
@@ -60,22 +60,22 @@ func TestTheUsersServiceIsNeverTouched(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			mine, err := w.client.CoreV1().Services(w.namespace).Create(w.ctx,
+			w := newScene(t)
+			mine, err := w.Client.CoreV1().Services(w.Namespace).Create(w.Ctx,
 				&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers"}, Spec: test.service}, metav1.CreateOptions{})
-			w.must(err)
+			w.Must(err)
 			w.create(web(replicas(1)))
-			w.eventually(w.ready("web", 1))
+			w.Eventually(w.Ready("web", 1))
 			if test.warned {
-				w.eventually(w.warnedAbout("peers"))
+				w.Eventually(w.warnedAbout("peers"))
 			} else if w.warnedAbout("peers")() == nil {
-				t.Errorf("a good Service is warned about\n%s", w.picture())
+				t.Errorf("a good Service is warned about\n%s", w.Picture())
 			}
 
 			w.deleteSet(metav1.DeletePropagationForeground)
-			w.eventually(w.allGone)
-			after, err := w.client.CoreV1().Services(w.namespace).Get(w.ctx, "peers", metav1.GetOptions{})
-			w.must(err)
+			w.Eventually(w.AllGone)
+			after, err := w.Client.CoreV1().Services(w.Namespace).Get(w.Ctx, "peers", metav1.GetOptions{})
+			w.Must(err)
 			if after.ResourceVersion != mine.ResourceVersion {
 				t.Errorf("the user's Service was changed:\n%+v\n%+v", mine, after)
 			}
@@ -90,9 +90,9 @@ func headless(app string) corev1.ServiceSpec {
 }
 
 // warnedAbout objects unless a Warning event of the set names the Service.
-func (w *world) warnedAbout(service string) func() error {
+func (w *scene) warnedAbout(service string) func() error {
 	return func() error {
-		for _, e := range w.events() {
+		for _, e := range w.Events() {
 			if e.Type == corev1.EventTypeWarning && e.InvolvedObject.Name == "web" && strings.Contains(e.Message, service) {
 				return nil
 			}
@@ -101,9 +101,9 @@ func (w *world) warnedAbout(service string) func() error {
 	}
 }
 
-func (w *world) noService(name string) func() error {
+func (w *scene) noService(name string) func() error {
 	return func() error {
-		if w.service(name) != nil {
+		if w.Service(name) != nil {
 			return fmt.Errorf("the Service %s is still there", name)
 		}
 		return nil

@@ -22,8 +22,8 @@ func TestTheAPIRefusesWhatCannotWork(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			_, err := w.client.AppsV1().StatefulSets(w.namespace).Create(w.ctx, web(test.edit), metav1.CreateOptions{})
+			w := newScene(t)
+			_, err := w.Client.AppsV1().StatefulSets(w.Namespace).Create(w.Ctx, web(test.edit), metav1.CreateOptions{})
 			if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("the API server answered %v, and not that it %s", err, test.says)
 			}

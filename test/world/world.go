@@ -1,4 +1,4 @@
-package integration
+package world
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -20,14 +21,14 @@ import (
 // under a second on an idle machine; the rest is for a busy one.
 const patience = 60 * time.Second
 
-// A world is one test's namespace, watched. What the test waits for is
+// A World is one test's namespace, watched. What the test waits for is
 // checked again whenever something in the namespace changes, never on a timer;
 // what happened to its pods is kept in order.
-type world struct {
+type World struct {
 	*testing.T
-	ctx       context.Context
-	client    kubernetes.Interface
-	namespace string
+	Ctx       context.Context
+	Client    kubernetes.Interface
+	Namespace string
 	informers informers.SharedInformerFactory
 
 	mu       sync.Mutex
@@ -36,25 +37,26 @@ type world struct {
 	recalled int           // how much of history the test has accounted for
 }
 
-// newWorld gives a test a namespace and lets it run beside the others.
-func newWorld(t *testing.T) *world {
-	t.Parallel()
+// New gives a test a namespace of its own. The namespace stays: it goes with
+// the cluster.
+func New(t *testing.T, admin *rest.Config) *World {
+	t.Helper()
 	client, err := kubernetes.NewForConfig(admin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, ctx: t.Context(), client: client, changed: make(chan struct{})}
-	ns, err := client.CoreV1().Namespaces().Create(w.ctx,
+	w := &World{T: t, Ctx: t.Context(), Client: client, changed: make(chan struct{})}
+	ns, err := client.CoreV1().Namespaces().Create(w.Ctx,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
-	w.must(err)
-	w.namespace = ns.Name
+	w.Must(err)
+	w.Namespace = ns.Name
 	w.watch()
 	return w
 }
 
 // watch follows every kind that a test may ask about.
-func (w *world) watch() {
-	w.informers = informers.NewSharedInformerFactoryWithOptions(w.client, 0, informers.WithNamespace(w.namespace))
+func (w *World) watch() {
+	w.informers = informers.NewSharedInformerFactoryWithOptions(w.Client, 0, informers.WithNamespace(w.Namespace))
 	note := cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(any) { w.note() },
 		UpdateFunc: func(any, any) { w.note() },
@@ -66,16 +68,16 @@ func (w *world) watch() {
 		core.PersistentVolumeClaims().Informer(), core.Services().Informer(), core.Events().Informer(),
 	} {
 		_, err := informer.AddEventHandler(note)
-		w.must(err)
+		w.Must(err)
 	}
 	_, err := core.Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { w.note(story(nil, obj.(*corev1.Pod))...) },
 		UpdateFunc: func(old, obj any) { w.note(story(old.(*corev1.Pod), obj.(*corev1.Pod))...) },
 		DeleteFunc: func(obj any) { w.note(podName(obj) + " gone") },
 	})
-	w.must(err)
-	w.informers.Start(w.ctx.Done())
-	w.informers.WaitForCacheSync(w.ctx.Done())
+	w.Must(err)
+	w.informers.Start(w.Ctx.Done())
+	w.informers.WaitForCacheSync(w.Ctx.Done())
 }
 
 func podName(obj any) string {
@@ -100,22 +102,16 @@ func story(old, pod *corev1.Pod) []string {
 	case stopping:
 	case pod.Status.Phase == corev1.PodFailed && old.Status.Phase != corev1.PodFailed:
 		tell("failed")
-	case isReady(pod) && !isReady(old):
+	case IsReady(pod) && !IsReady(old):
 		tell("ready")
-	case !isReady(pod) && isReady(old):
+	case !IsReady(pod) && IsReady(old):
 		tell("unready")
 	}
 	return lines
 }
 
-func isReady(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-}
-
 // note records what happened and wakes whoever waits.
-func (w *world) note(lines ...string) {
+func (w *World) note(lines ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.history = append(w.history, lines...)
@@ -123,8 +119,8 @@ func (w *world) note(lines ...string) {
 	w.changed = make(chan struct{})
 }
 
-// eventually waits until check has nothing left to object to.
-func (w *world) eventually(check func() error) {
+// Eventually waits until check has nothing left to object to.
+func (w *World) Eventually(check func() error) {
 	w.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -139,16 +135,16 @@ func (w *world) eventually(check func() error) {
 		select {
 		case <-changed:
 		case <-deadline.C:
-			w.Fatalf("not within %s: %v\n%s", patience, err, w.picture())
+			w.Fatalf("not within %s: %v\n%s", patience, err, w.Picture())
 		}
 	}
 }
 
-// happens expects the next things that happen to pods to be exactly these
+// Happens expects the next things that happen to pods to be exactly these
 // lines, in this order.
-func (w *world) happens(lines ...string) {
+func (w *World) Happens(lines ...string) {
 	w.Helper()
-	w.eventually(func() error {
+	w.Eventually(func() error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		got := w.history[w.recalled:]
@@ -163,9 +159,9 @@ func (w *world) happens(lines ...string) {
 	})
 }
 
-// nothingElseHappened is for the end of a test: what was waited for has come
+// NothingElseHappened is for the end of a test: what was waited for has come
 // true, and nothing more than was expected befell the pods on the way.
-func (w *world) nothingElseHappened() {
+func (w *World) NothingElseHappened() {
 	w.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -174,14 +170,15 @@ func (w *world) nothingElseHappened() {
 	}
 }
 
-// forget accounts for everything so far, where the order does not matter.
-func (w *world) forget() {
+// Forget accounts for everything so far, where the order does not matter.
+func (w *World) Forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.recalled = len(w.history)
 }
 
-func (w *world) must(err error) {
+// Must ends the test at an error that is not what it is about.
+func (w *World) Must(err error) {
 	w.Helper()
 	if err != nil {
 		w.Fatal(err)
