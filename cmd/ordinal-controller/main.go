@@ -1,0 +1,49 @@
+// The ordinal-controller command runs Ordinal's StatefulSet controller against a
+// cluster whose own StatefulSet controller is switched off.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2/textlogger"
+
+	"ordinal.dev/ordinal/internal/controller"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "ordinal-controller:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	options := controller.DefaultOptions()
+	options.LeaderElection = true
+	options.MetricsAddr, options.HealthAddr = ":8080", ":8081"
+
+	flags := pflag.NewFlagSet("ordinal-controller", pflag.ContinueOnError)
+	kubeconfig := flags.String("kubeconfig", "", "file that says which cluster; empty for the one this runs in")
+	verbosity := flags.IntP("verbosity", "v", 0, "how much to log, from 0 to 5")
+	options.AddFlags(flags)
+	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	if err != nil {
+		return fmt.Errorf("no cluster to run against, give --kubeconfig: %w", err)
+	}
+	options.Logger = textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(*verbosity)))
+	return controller.Run(ctx, config, options)
+}

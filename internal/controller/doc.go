@@ -1,0 +1,18 @@
+// Package controller runs StatefulSets: it keeps a cache of the cluster, feeds
+// snapshots of it to package plan, and carries the plans out.
+//
+// It promises that
+//   - a set is never acted on from a cache that has not yet seen what this
+//     controller last wrote for it;
+//   - nothing is deleted but the very object the plan saw: deletes carry its UID
+//     and resourceVersion;
+//   - nothing is force-deleted, and a pod is created only when no object of its
+//     name is left;
+//   - a write that would change nothing is not made, and status is written at
+//     most a second after it changed, at once when the set is at rest;
+//   - a refused write is told in an event and in the set's conditions, and tried
+//     again ever more slowly.
+//
+// All decisions are in package plan. This package imports nothing of
+// k8s.io/kubernetes, and may run several times in one process.
+package controller

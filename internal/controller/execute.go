@@ -1,0 +1,287 @@
+package controller
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+const (
+	// largestBatch bounds the writes under way for one set.
+	largestBatch = 100
+	// mostFailures is how many failed writes end a batch of independent ones:
+	// enough that one bad object does not hide the others, and few enough that a
+	// quota is not hammered.
+	mostFailures = 3
+)
+
+// executor makes a plan's writes.
+type executor struct {
+	client   client.Client
+	fresh    client.Reader // reads from the API server, never from a cache
+	recorder recorder
+	metrics  *metrics
+}
+
+// do carries out the actions of one plan for the set.
+func (e *executor) do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *memory) error {
+	pass := &pass{executor: e, set: set, memory: m}
+	pass.mayAdopt = sync.OnceValue(func() error { return pass.adoptable(ctx) })
+	var rest []plan.Action
+	for _, a := range actions {
+		if _, isRevision := a.Object.(*appsv1.ControllerRevision); !isRevision || a.Verb == plan.Delete {
+			rest = append(rest, a)
+			continue
+		}
+		if err := pass.perform(ctx, a); err != nil {
+			return err
+		}
+	}
+	return pass.batches(ctx, rest)
+}
+
+// pass is one plan being carried out.
+type pass struct {
+	*executor
+	set      *appsv1.StatefulSet
+	memory   *memory
+	mayAdopt func() error // looks once, see adoptable
+	mu       sync.Mutex   // guards memory.refused
+}
+
+// batches performs independent actions in parallel, in batches of 1, 2, 4 and so
+// on, so that what is refused once is not sent a hundred times.
+func (p *pass) batches(ctx context.Context, actions []plan.Action) error {
+	var failed []error
+	for size := 1; len(actions) > 0 && len(failed) < mostFailures; size = min(2*size, largestBatch) {
+		batch := actions[:min(size, len(actions))]
+		actions = actions[len(batch):]
+		errs := make([]error, len(batch))
+		var wg sync.WaitGroup
+		for i, a := range batch {
+			wg.Go(func() { errs[i] = p.perform(ctx, a) })
+		}
+		wg.Wait()
+		for _, err := range errs {
+			if err != nil {
+				failed = append(failed, err)
+				size = 1
+			}
+		}
+	}
+	return joined(failed)
+}
+
+// joined is the errors as one. Conflicts only matter where nothing worse
+// happened, and are returned alone then, so that apierrors recognises them.
+func joined(errs []error) error {
+	var conflict error
+	var worse []error
+	for _, err := range errs {
+		if apierrors.IsConflict(err) {
+			conflict = err
+		} else {
+			worse = append(worse, err)
+		}
+	}
+	if len(worse) == 0 {
+		return conflict
+	}
+	return errors.Join(worse...)
+}
+
+// perform does one action after what it needs, and records how it went.
+func (p *pass) perform(ctx context.Context, a plan.Action) error {
+	for _, need := range a.Needs {
+		if err := p.perform(ctx, need); err != nil {
+			return err
+		}
+	}
+	err := p.write(ctx, a)
+	p.metrics.wrote(kindOf(a.Object), string(a.Verb), err)
+	if apierrors.IsConflict(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return err // nothing that a user could act on
+	}
+	event, ok := a.Event(p.set, err)
+	if err != nil {
+		p.refuse(event)
+		return fmt.Errorf("%s %s %s: %w", a.Verb, a.Kind(), a.Object.GetName(), err)
+	}
+	if ok {
+		record(p.recorder, p.set, event)
+	}
+	return nil
+}
+
+// refuse records a failure: once for as long as it stays the same.
+func (p *pass) refuse(event plan.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	refusal := plan.Refusal{Reason: event.Reason, Message: event.Message}
+	if p.memory.refused == nil || *p.memory.refused != refusal {
+		record(p.recorder, p.set, event)
+	}
+	p.memory.refused = &refusal
+}
+
+func (p *pass) write(ctx context.Context, a plan.Action) error {
+	switch a.Verb {
+	case plan.Create:
+		return p.create(ctx, a.Object)
+	case plan.Delete:
+		return p.delete(ctx, a.Object)
+	case plan.Update:
+		return p.update(ctx, a.Object, a.Fields)
+	case plan.Adopt:
+		return p.adopt(ctx, a.Object)
+	case plan.Release:
+		return p.release(ctx, a.Object)
+	}
+	return fmt.Errorf("the plan says %q, which nobody can do", a.Verb)
+}
+
+func (p *pass) create(ctx context.Context, object client.Object) error {
+	err := p.client.Create(ctx, object)
+	if apierrors.IsAlreadyExists(err) {
+		if r, ok := object.(*appsv1.ControllerRevision); ok {
+			return p.collide(ctx, r)
+		}
+		// The cache is about to show it; the next plan will know whose it is.
+		return stale(object, "it exists already")
+	}
+	if err != nil {
+		return err
+	}
+	p.memory.expectations.wrote(kindOf(object), object.GetResourceVersion())
+	return nil
+}
+
+// collide deals with a revision's name that is taken. If the set's own revision
+// has it, the cache was behind. If an earlier set of this name left it, it is
+// being collected. Otherwise the count that goes into the hash is raised, in the
+// status, and the next plan makes another name.
+func (p *pass) collide(ctx context.Context, wanted *appsv1.ControllerRevision) error {
+	existing := &appsv1.ControllerRevision{}
+	if err := p.fresh.Get(ctx, client.ObjectKeyFromObject(wanted), existing); err != nil {
+		return err
+	}
+	owner := metav1.GetControllerOfNoCopy(existing)
+	if bytes.Equal(existing.Data.Raw, wanted.Data.Raw) && (owner == nil || owner.UID == p.set.UID) {
+		return stale(wanted, "it exists already")
+	}
+	if owner != nil && owner.UID != p.set.UID && owningSet(existing) == p.set.Name {
+		return stale(wanted, "one of an earlier StatefulSet of this name is still being removed")
+	}
+	status := p.set.Status.DeepCopy()
+	status.CollisionCount = ptr.To(ptr.Deref(status.CollisionCount, 0) + 1)
+	if err := p.writeStatus(ctx, p.set, *status, p.memory); err != nil {
+		return err
+	}
+	return stale(wanted, "another revision has its name")
+}
+
+// stale is the conflict of a plan made from a cache that was behind.
+func stale(object client.Object, why string) error {
+	return apierrors.NewConflict(kindOf(object).resource(), object.GetName(), errors.New(why))
+}
+
+func (p *pass) delete(ctx context.Context, object client.Object) error {
+	uid, version := object.GetUID(), object.GetResourceVersion()
+	err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	p.memory.expectations.deleted(kindOf(object), object)
+	return nil
+}
+
+// update merges fields into the object, provided it is still as it was seen.
+func (p *pass) update(ctx context.Context, object client.Object, fields map[string]any) error {
+	metadata := map[string]any{"uid": object.GetUID(), "resourceVersion": object.GetResourceVersion()}
+	patch := map[string]any{"metadata": metadata}
+	for key, value := range fields {
+		if key != "metadata" {
+			patch[key] = value
+			continue
+		}
+		for k, v := range value.(map[string]any) {
+			metadata[k] = v
+		}
+	}
+	return p.patch(ctx, object, types.MergePatchType, patch)
+}
+
+// adopt makes the set the object's controller, unless the set has been deleted
+// or replaced in the meantime: a fresh look rules that out (kubernetes#42639).
+func (p *pass) adopt(ctx context.Context, object client.Object) error {
+	if err := p.mayAdopt(); err != nil {
+		return err
+	}
+	return p.patch(ctx, object, types.StrategicMergePatchType, ownersPatch(object, metav1.NewControllerRef(p.set, identity.SetKind)))
+}
+
+func (p *pass) adoptable(ctx context.Context) error {
+	fresh := &appsv1.StatefulSet{}
+	if err := p.fresh.Get(ctx, client.ObjectKeyFromObject(p.set), fresh); err != nil {
+		return err
+	}
+	if fresh.UID != p.set.UID || fresh.DeletionTimestamp != nil {
+		return stale(fresh, "it has been deleted, so it adopts nothing")
+	}
+	return nil
+}
+
+// release gives the object up. One that is gone, or that the set does not own
+// any more, needs no release.
+func (p *pass) release(ctx context.Context, object client.Object) error {
+	err := p.patch(ctx, object, types.StrategicMergePatchType, ownersPatch(object, map[string]any{"$patch": "delete", "uid": p.set.UID}))
+	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
+		return nil
+	}
+	return err
+}
+
+// ownersPatch adds or changes one owner reference of exactly this object.
+func ownersPatch(object client.Object, owner any) map[string]any {
+	return map[string]any{"metadata": map[string]any{"uid": object.GetUID(), "ownerReferences": []any{owner}}}
+}
+
+func (p *pass) patch(ctx context.Context, object client.Object, kind types.PatchType, patch map[string]any) error {
+	data, err := json.Marshal(patch)
+	if err != nil {
+		return err
+	}
+	answer := object.DeepCopyObject().(client.Object)
+	if err := p.client.Patch(ctx, answer, client.RawPatch(kind, data)); err != nil {
+		return err
+	}
+	p.memory.expectations.wrote(kindOf(answer), answer.GetResourceVersion())
+	return nil
+}
+
+// writeStatus replaces the set's status.
+func (e *executor) writeStatus(ctx context.Context, set *appsv1.StatefulSet, status appsv1.StatefulSetStatus, m *memory) error {
+	updated := set.DeepCopy()
+	updated.Status = status
+	err := e.client.Status().Update(ctx, updated)
+	e.metrics.wrote(kindSet, "status", err)
+	if err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	m.expectations.wrote(kindSet, updated.ResourceVersion)
+	return nil
+}

@@ -1,0 +1,69 @@
+package controller
+
+import (
+	"context"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// liveView reads from the API server, one namespace at a time.
+type liveView struct{ reader client.Reader }
+
+func (v liveView) set(ctx context.Context, key types.NamespacedName) (*appsv1.StatefulSet, error) {
+	set := &appsv1.StatefulSet{}
+	return set, v.reader.Get(ctx, key, set)
+}
+
+func (v liveView) service(ctx context.Context, key types.NamespacedName) (*corev1.Service, error) {
+	service := &corev1.Service{}
+	return service, v.reader.Get(ctx, key, service)
+}
+
+func (v liveView) pods(ctx context.Context, set types.NamespacedName) ([]*corev1.Pod, error) {
+	var list corev1.PodList
+	if err := v.reader.List(ctx, &list, client.InNamespace(set.Namespace)); err != nil {
+		return nil, err
+	}
+	var pods []*corev1.Pod
+	for i := range list.Items {
+		if slices.Contains(podSets(&list.Items[i]), set.Name) {
+			pods = append(pods, &list.Items[i])
+		}
+	}
+	return pods, nil
+}
+
+func (v liveView) revisions(ctx context.Context, set types.NamespacedName) ([]*appsv1.ControllerRevision, error) {
+	var list appsv1.ControllerRevisionList
+	if err := v.reader.List(ctx, &list, client.InNamespace(set.Namespace)); err != nil {
+		return nil, err
+	}
+	var revisions []*appsv1.ControllerRevision
+	for i := range list.Items {
+		if owner := owningSet(&list.Items[i]); owner == "" || owner == set.Name {
+			revisions = append(revisions, &list.Items[i])
+		}
+	}
+	return revisions, nil
+}
+
+func (v liveView) claims(ctx context.Context, namespace string, names []string) (map[string]*corev1.PersistentVolumeClaim, error) {
+	claims := map[string]*corev1.PersistentVolumeClaim{}
+	if len(names) == 0 {
+		return claims, nil
+	}
+	var list corev1.PersistentVolumeClaimList
+	if err := v.reader.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	for i := range list.Items {
+		if slices.Contains(names, list.Items[i].Name) {
+			claims[list.Items[i].Name] = &list.Items[i]
+		}
+	}
+	return claims, nil
+}

@@ -1,0 +1,31 @@
+package controller
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// memory is what the controller remembers of one set between plans. All of it
+// may be lost at any time: a new instance starts without. One worker at a time
+// uses a set's memory; only the expectations are shared by its writes.
+type memory struct {
+	expectations expectations
+	failures     map[int]plan.Failure
+	refused      *plan.Refusal
+	warned       map[plan.Event]bool // warnings that hold and have been recorded
+	behindSince  time.Time           // since when the written status is out of date
+}
+
+// memories holds the memory of every set.
+type memories struct{ m sync.Map }
+
+func (ms *memories) of(set types.NamespacedName) *memory {
+	m, _ := ms.m.LoadOrStore(set, &memory{})
+	return m.(*memory)
+}
+
+func (ms *memories) forget(set types.NamespacedName) { ms.m.Delete(set) }

@@ -1,0 +1,113 @@
+package controller
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// metrics are upstream's by their names, and ours. All methods may be called on
+// nil, which counts nothing.
+type metrics struct {
+	maxUnavailable, unavailable *prometheus.GaugeVec
+	staleSkips                  *prometheus.CounterVec
+	planSeconds, applySeconds   prometheus.Histogram
+	writes                      *prometheus.CounterVec
+}
+
+// newMetrics registers the metrics, or finds those that an earlier controller of
+// this process has registered.
+func newMetrics() (*metrics, error) {
+	perSet := []string{"statefulset_namespace", "statefulset_name", "pod_management_policy"}
+	m := &metrics{
+		maxUnavailable: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "statefulset_controller_statefulset_max_unavailable",
+			Help: "Most pods that may be unavailable during a rolling update.",
+		}, perSet),
+		unavailable: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "statefulset_controller_statefulset_unavailable_replicas",
+			Help: "Wanted pods that are not available.",
+		}, perSet),
+		staleSkips: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "statefulset_controller_stale_sync_skips_total",
+			Help: "Times a set was left alone because a cache was behind the controller's own writes.",
+		}, []string{"group", "resource"}),
+		planSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ordinal_plan_duration_seconds", Help: "Time to take a snapshot and plan.",
+			Buckets: prometheus.ExponentialBuckets(1e-5, 4, 8),
+		}),
+		applySeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ordinal_apply_duration_seconds", Help: "Time to carry out a plan that had something to do.",
+			Buckets: prometheus.ExponentialBuckets(1e-3, 4, 8),
+		}),
+		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ordinal_writes_total", Help: "Writes to the API server.",
+		}, []string{"resource", "verb", "result"}),
+	}
+	return m, errors.Join(
+		register(&m.maxUnavailable), register(&m.unavailable), register(&m.staleSkips),
+		register(&m.planSeconds), register(&m.applySeconds), register(&m.writes),
+	)
+}
+
+func register[C prometheus.Collector](c *C) error {
+	err := runtimemetrics.Registry.Register(*c)
+	var taken prometheus.AlreadyRegisteredError
+	if errors.As(err, &taken) {
+		if existing, ok := taken.ExistingCollector.(C); ok {
+			*c = existing
+			return nil
+		}
+	}
+	return err
+}
+
+func (m *metrics) stale(k kind) {
+	if m != nil {
+		m.staleSkips.WithLabelValues(k.resource().Group, k.resource().Resource).Inc()
+	}
+}
+
+func (m *metrics) planned(key types.NamespacedName, set *appsv1.StatefulSet, p *plan.Plan, took time.Duration) {
+	if m == nil {
+		return
+	}
+	m.planSeconds.Observe(took.Seconds())
+	labels := []string{key.Namespace, key.Name, string(set.Spec.PodManagementPolicy)}
+	m.maxUnavailable.WithLabelValues(labels...).Set(float64(p.MaxUnavailable))
+	m.unavailable.WithLabelValues(labels...).Set(float64(p.Unavailable))
+}
+
+func (m *metrics) applied(actions int, took time.Duration) {
+	if m != nil && actions > 0 {
+		m.applySeconds.Observe(took.Seconds())
+	}
+}
+
+func (m *metrics) wrote(k kind, verb string, err error) {
+	if m == nil {
+		return
+	}
+	result := "ok"
+	if err != nil {
+		result = string(apierrors.ReasonForError(err))
+	}
+	m.writes.WithLabelValues(string(k), verb, result).Inc()
+}
+
+// forget drops the gauges of a set that is gone.
+func (m *metrics) forget(key types.NamespacedName) {
+	if m == nil {
+		return
+	}
+	labels := prometheus.Labels{"statefulset_namespace": key.Namespace, "statefulset_name": key.Name}
+	m.maxUnavailable.DeletePartialMatch(labels)
+	m.unavailable.DeletePartialMatch(labels)
+}

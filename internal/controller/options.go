@@ -1,0 +1,86 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/pflag"
+
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// Options are the controller's settings. Start from [DefaultOptions].
+type Options struct {
+	// LeaderElection lets several instances run of which one acts.
+	LeaderElection          bool
+	LeaderElectionNamespace string
+	// MetricsAddr and HealthAddr are host:port; empty serves nothing.
+	MetricsAddr, HealthAddr string
+	// QPS limits the requests a second; negative leaves limiting to the API
+	// server's priority and fairness.
+	QPS float32
+	// Workers is how many sets are worked on at a time.
+	Workers int
+	// Disabled switches improvements over the in-tree controller off.
+	Disabled []plan.Feature
+	// Logger takes all log lines; the zero value drops them.
+	Logger logr.Logger
+}
+
+// DefaultOptions are right for a controller that is alone in its cluster.
+func DefaultOptions() Options {
+	return Options{LeaderElectionNamespace: "kube-system", QPS: -1, Workers: 16}
+}
+
+// AddFlags makes flags of the options, with their present values as defaults.
+func (o *Options) AddFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&o.LeaderElection, "leader-elect", o.LeaderElection, "run several instances of which one acts")
+	flags.StringVar(&o.LeaderElectionNamespace, "leader-elect-namespace", o.LeaderElectionNamespace, "namespace of the leader's lease")
+	flags.StringVar(&o.MetricsAddr, "metrics-addr", o.MetricsAddr, "host:port to serve /metrics on; empty for nowhere")
+	flags.StringVar(&o.HealthAddr, "health-addr", o.HealthAddr, "host:port to serve /healthz and /readyz on; empty for nowhere")
+	flags.Float32Var(&o.QPS, "qps", o.QPS, "most API requests a second; negative for no limit but the server's own")
+	flags.IntVar(&o.Workers, "workers", o.Workers, "how many StatefulSets to work on at a time")
+	flags.Var((*featureList)(&o.Disabled), "disable", "improvements over the in-tree controller to switch off: "+featureNames())
+}
+
+// validate returns an error that says what to write instead.
+func (o *Options) validate() error {
+	if o.Workers < 1 {
+		return fmt.Errorf("workers is %d: at least 1 is needed", o.Workers)
+	}
+	if o.QPS == 0 {
+		return fmt.Errorf("qps is 0: give a limit, or -1 for none")
+	}
+	return nil
+}
+
+// featureList is a flag that takes feature names, comma-separated or repeated.
+type featureList []plan.Feature
+
+func (l *featureList) String() string {
+	names := make([]string, len(*l))
+	for i, f := range *l {
+		names[i] = string(f)
+	}
+	return strings.Join(names, ",")
+}
+
+func (l *featureList) Type() string { return "features" }
+
+func (l *featureList) Set(value string) error {
+	for name := range strings.SplitSeq(value, ",") {
+		feature := plan.Feature(strings.TrimSpace(name))
+		if !slices.Contains(plan.Features(), feature) {
+			return fmt.Errorf("there is no %q; choose from %s", name, featureNames())
+		}
+		*l = append(*l, feature)
+	}
+	return nil
+}
+
+func featureNames() string {
+	all := featureList(plan.Features())
+	return strings.ReplaceAll(all.String(), ",", ", ")
+}

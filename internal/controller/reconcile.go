@@ -1,0 +1,172 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+const (
+	// statusDelay is how far the written status may be behind while a set moves.
+	statusDelay = time.Second
+	// staleRetry is when to look again at a cache that is behind, should the
+	// watch event that ends the wait have been missed.
+	staleRetry = time.Second
+)
+
+// reconciler turns one set's snapshot into a plan, and the plan into writes.
+type reconciler struct {
+	view     cacheView
+	clock    clock.PassiveClock
+	disabled []plan.Feature
+	executor *executor
+	recorder recorder
+	metrics  *metrics
+	memories memories
+}
+
+// cacheView is a view that knows how current it is.
+type cacheView interface {
+	view
+	seen
+}
+
+// recorder records events; it is the half of client-go's that is needed.
+type recorder interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	key := request.NamespacedName
+	m := r.memories.of(key)
+	if behind := m.expectations.pending(r.view); behind != "" {
+		r.metrics.stale(behind)
+		return reconcile.Result{RequeueAfter: staleRetry}, nil
+	}
+	snapshot, err := load(ctx, r.view, key, r.clock.Now())
+	if apierrors.IsNotFound(err) {
+		r.memories.forget(key)
+		r.metrics.forget(key)
+		return reconcile.Result{}, nil
+	}
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.failures, m.refused, r.disabled
+	made := plan.Make(snapshot)
+	r.metrics.planned(key, snapshot.Set, &made, r.clock.Since(snapshot.Now))
+	return r.carryOut(ctx, snapshot.Set, &made, m)
+}
+
+// carryOut does what the plan says, and says what it did.
+func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) (reconcile.Result, error) {
+	started := r.clock.Now()
+	err := r.executor.do(ctx, set, made.Actions, m)
+	r.metrics.applied(len(made.Actions), r.clock.Since(started))
+	if err == nil {
+		m.failures, m.refused = made.Failures, nil
+	}
+	r.warn(set, made.Events, m)
+	statusDue, statusErr := r.report(ctx, set, made, m)
+	switch {
+	case apierrors.IsConflict(err) || err == nil && apierrors.IsConflict(statusErr):
+		// Someone else was faster; the cache will show what they did.
+		log.FromContext(ctx).V(1).Info("an object has changed under the plan, planning again")
+		return reconcile.Result{RequeueAfter: firstRetry}, nil
+	case err != nil:
+		return reconcile.Result{}, err
+	case statusErr != nil:
+		return reconcile.Result{}, statusErr
+	}
+	return reconcile.Result{RequeueAfter: soonest(made.RequeueAfter, statusDue)}, nil
+}
+
+// report writes the status if it has changed: at once when the set is at rest,
+// and otherwise when the written one has been out of date for statusDelay. It
+// returns when to come back for what it did not write yet.
+func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) (time.Duration, error) {
+	if equality.Semantic.DeepEqual(set.Status, made.Status) {
+		m.behindSince = time.Time{}
+		return 0, nil
+	}
+	if now := r.clock.Now(); !made.AtRest() {
+		if m.behindSince.IsZero() {
+			m.behindSince = now
+		}
+		if left := m.behindSince.Add(statusDelay).Sub(now); left > 0 {
+			return left, nil
+		}
+	}
+	if err := r.executor.writeStatus(ctx, set, made.Status, m); err != nil {
+		return 0, err
+	}
+	m.behindSince = time.Time{}
+	return 0, nil
+}
+
+// warn records each warning once for as long as it holds.
+func (r *reconciler) warn(set *appsv1.StatefulSet, events []plan.Event, m *memory) {
+	holding := map[plan.Event]bool{}
+	for _, e := range events {
+		if !m.warned[e] && !holding[e] {
+			record(r.recorder, set, e)
+		}
+		holding[e] = true
+	}
+	m.warned = holding
+}
+
+// record turns an event of a plan into one of Kubernetes.
+func record(to recorder, set *appsv1.StatefulSet, e plan.Event) {
+	kind := corev1.EventTypeNormal
+	if e.Warning {
+		kind = corev1.EventTypeWarning
+	}
+	var related runtime.Object
+	if e.Pod != "" {
+		related = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: e.Pod}}
+	}
+	to.Eventf(set, related, kind, e.Reason, "Reconcile", "%s", shorten(e.Message))
+}
+
+// shorten keeps a note within the 1024 bytes that the API allows.
+func shorten(note string) string {
+	const longest = 1000
+	if len(note) <= longest {
+		return note
+	}
+	return note[:longest] + "…"
+}
+
+// soonest is the smaller of two times to come back, of which zero is none.
+func soonest(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// version implements seen.
+func (v *cachedView) version(k kind) string { return v.stores[k].LastStoreSyncResourceVersion() }
+
+// object implements seen.
+func (v *cachedView) object(k kind, key types.NamespacedName) metav1.Object {
+	o, err := get[metav1.Object](v.stores[k], k, key)
+	if err != nil {
+		return nil
+	}
+	return o
+}

@@ -1,0 +1,118 @@
+package controller
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
+)
+
+func TestANewSetIsBroughtUpInOrderWithTheFewestWrites(t *testing.T) {
+	w := newWorld(t, web(3))
+	got := w.settle()
+	want := []string{
+		"create controllerrevisions " + w.set().Status.UpdateRevision,
+		"create persistentvolumeclaims data-web-0", "create pods web-0",
+		"create persistentvolumeclaims data-web-1", "create pods web-1",
+		"create persistentvolumeclaims data-web-2", "create pods web-2",
+		"status statefulsets web",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+	if s := w.set().Status; s.ReadyReplicas != 3 || s.CurrentRevision != s.UpdateRevision || s.ObservedGeneration != 1 {
+		t.Errorf("status at rest: %+v", s)
+	}
+}
+
+func TestARollingUpdateGoesFromTheHighestOrdinalDown(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.settle()
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Template.Spec.Containers[0].Image = "app:B" })
+	got := w.settle()
+	want := []string{
+		"create controllerrevisions " + w.set().Status.UpdateRevision,
+		"delete pods web-2", "create pods web-2",
+		"delete pods web-1", "create pods web-1",
+		"delete pods web-0", "create pods web-0",
+		"status statefulsets web",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
+func TestScalingDownGoesFromTheHighestOrdinalDown(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.settle()
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](1) })
+	want := []string{"delete pods web-2", "delete pods web-1", "status statefulsets web"}
+	if diff := cmp.Diff(want, w.settle()); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
+func TestNothingIsDoneWhileACacheIsBehindOnesOwnWrites(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.r.view.(*apiView).behind = kindPod
+	if writes, _, err := w.reconcile(); err != nil || !slices.Contains(writes, "create pods web-0") {
+		t.Fatalf("first plan: %v, %v", writes, err)
+	}
+	writes, result, err := w.reconcile()
+	if err != nil || len(writes) > 0 || result.RequeueAfter != staleRetry {
+		t.Errorf("with a stale cache: wrote %v, %+v, %v; want nothing, and another look later", writes, result, err)
+	}
+}
+
+func TestStatusIsAtMostASecondBehindWhileASetMoves(t *testing.T) {
+	w := newWorld(t, web(3))
+	writes, result, err := w.reconcile()
+	if err != nil || slices.Contains(writes, "status statefulsets web") || result.RequeueAfter != statusDelay {
+		t.Fatalf("at once: wrote %v, %+v, %v; want no status yet, and another look after %s", writes, result, err, statusDelay)
+	}
+	w.clock.Step(statusDelay)
+	if writes, _, err = w.reconcile(); err != nil || !slices.Contains(writes, "status statefulsets web") {
+		t.Errorf("after %s: wrote %v, %v; want the status", statusDelay, writes, err)
+	}
+}
+
+var errQuota = errors.New("exceeded quota: pods, requested: 1, used: 10, limited: 10")
+
+func TestARefusedWriteIsToldOnceAndShownInTheConditions(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-0", errQuota)
+	for range 3 {
+		if _, _, err := w.reconcile(); !apierrors.IsForbidden(err) {
+			t.Fatalf("err = %v, want the server's refusal, so that it is retried ever more slowly", err)
+		}
+		w.clock.Step(2 * time.Second)
+	}
+	told := 0
+	for _, e := range w.events {
+		if strings.HasPrefix(e, "FailedCreate: Create Pod web-0 in StatefulSet web failed: ") {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("the refusal was told %d times in %q, want once", told, w.events)
+	}
+	for _, c := range w.set().Status.Conditions {
+		if c.Reason != "FailedCreate" || c.Status != corev1.ConditionFalse || !strings.Contains(c.Message, "exceeded quota") {
+			t.Errorf("condition %+v does not tell of the refusal", c)
+		}
+	}
+	delete(w.refuse, "create pods")
+	w.settle()
+	for _, c := range w.set().Status.Conditions {
+		if c.Reason == "FailedCreate" {
+			t.Errorf("condition %+v still tells of a refusal that is over", c)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package controller
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/internal/identity"
+)
+
+// cacheOptions keep only what plans read. Objects are handed out as they are in
+// the cache, uncopied; nothing in this program modifies them. For the same reason
+// no cached object but a set's status is ever sent back to the server: all other
+// writes to existing objects are patches.
+func cacheOptions() cache.Options {
+	return cache.Options{
+		DefaultUnsafeDisableDeepCopy: ptr.To(true),
+		DefaultTransform:             strip,
+		ReaderFailOnMissingInformer:  true,
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Pod{}:                   {Transform: stripPod},
+			&corev1.PersistentVolumeClaim{}: {Transform: stripClaim},
+			&corev1.Service{}:               {Transform: stripService},
+		},
+	}
+}
+
+// strip drops the record of who set which field.
+func strip(object any) (any, error) {
+	if o, ok := object.(metav1.Object); ok {
+		o.SetManagedFields(nil)
+	}
+	return object, nil
+}
+
+// stripPod keeps who the pod is, which claims it mounts, and how it does. Of a
+// pod that cannot be a member of any set only the name is kept.
+func stripPod(object any) (any, error) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return object, nil
+	}
+	pod.ManagedFields, pod.Annotations = nil, nil
+	if _, _, named := identity.Parse(pod.Name); !named && owningSet(pod) == "" {
+		pod.Labels, pod.Spec, pod.Status = nil, corev1.PodSpec{}, corev1.PodStatus{}
+		return pod, nil
+	}
+	var claims []corev1.Volume
+	for _, v := range pod.Spec.Volumes {
+		if v.PersistentVolumeClaim != nil {
+			claims = append(claims, v)
+		}
+	}
+	pod.Spec = corev1.PodSpec{Volumes: claims}
+	status := pod.Status
+	pod.Status = corev1.PodStatus{
+		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Conditions: status.Conditions,
+		ContainerStatuses: stripContainers(status.ContainerStatuses), InitContainerStatuses: stripContainers(status.InitContainerStatuses),
+	}
+	return pod, nil
+}
+
+func stripContainers(statuses []corev1.ContainerStatus) []corev1.ContainerStatus {
+	var kept []corev1.ContainerStatus
+	for _, s := range statuses {
+		kept = append(kept, corev1.ContainerStatus{Name: s.Name, Ready: s.Ready, State: s.State})
+	}
+	return kept
+}
+
+func stripClaim(object any) (any, error) {
+	if claim, ok := object.(*corev1.PersistentVolumeClaim); ok {
+		claim.ManagedFields, claim.Annotations, claim.Labels = nil, nil, nil
+		claim.Spec, claim.Status = corev1.PersistentVolumeClaimSpec{}, corev1.PersistentVolumeClaimStatus{}
+	}
+	return object, nil
+}
+
+func stripService(object any) (any, error) {
+	if service, ok := object.(*corev1.Service); ok {
+		service.ManagedFields, service.Annotations, service.Labels = nil, nil, nil
+		service.Spec = corev1.ServiceSpec{ClusterIP: service.Spec.ClusterIP, Selector: service.Spec.Selector}
+		service.Status = corev1.ServiceStatus{}
+	}
+	return object, nil
+}

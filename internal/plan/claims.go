@@ -1,0 +1,175 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"ordinal.dev/ordinal/internal/identity"
+)
+
+// claims calls do with the name of each claim the ordinal should have, and with
+// the claim itself, nil if it does not exist.
+func (p *planner) claims(ordinal int, do func(template *corev1.PersistentVolumeClaim, name string, claim *corev1.PersistentVolumeClaim)) {
+	for i := range p.Set.Spec.VolumeClaimTemplates {
+		template := &p.Set.Spec.VolumeClaimTemplates[i]
+		name := identity.ClaimName(template.Name, p.Set.Name, ordinal)
+		do(template, name, p.Claims[name])
+	}
+}
+
+// missingClaims plans the claims that the ordinal lacks.
+func (p *planner) missingClaims(m *member) []Action {
+	var actions []Action
+	p.claims(m.ordinal, func(template *corev1.PersistentVolumeClaim, _ string, claim *corev1.PersistentVolumeClaim) {
+		if claim != nil {
+			return
+		}
+		fresh := identity.NewClaim(p.Set, template, m.ordinal)
+		if refs, ok := p.wantedOwners(fresh, m); ok {
+			fresh.OwnerReferences = refs
+		}
+		actions = append(actions, Action{Verb: Create, Object: fresh, Why: m.name + " needs it"})
+	})
+	return actions
+}
+
+// claimInTheWay says why the ordinal's claims do not allow a pod yet. A claim
+// that is being deleted is never bound to (kubernetes#74374), and neither is one
+// that the pod before it will take along.
+func (p *planner) claimInTheWay(m *member) string {
+	why := ""
+	p.claims(m.ordinal, func(_ *corev1.PersistentVolumeClaim, name string, claim *corev1.PersistentVolumeClaim) {
+		switch {
+		case claim == nil || why != "":
+		case claim.DeletionTimestamp != nil:
+			why = fmt.Sprintf("waits until its claim %s, which is being deleted, is gone", name)
+		case p.retention().WhenScaled == appsv1.DeletePersistentVolumeClaimRetentionPolicyType && refersToOther(claim, m.name, "", identity.PodKind):
+			why = fmt.Sprintf("waits until its claim %s, which was scaled down, is gone", name)
+		}
+	})
+	return why
+}
+
+// claimOwners plans the owner references that the retention policy asks for on
+// the claims of an existing pod.
+func (p *planner) claimOwners(m *member) []Action {
+	var actions []Action
+	p.claims(m.ordinal, func(_ *corev1.PersistentVolumeClaim, name string, claim *corev1.PersistentVolumeClaim) {
+		if claim == nil {
+			return
+		}
+		if p.retains() {
+			// Nothing to warn of: others may own what is retained.
+		} else if other := p.otherController(claim, m); other != "" {
+			p.warn("ConflictingController", fmt.Sprintf(
+				"claim %s is controlled by %s: the retention policy is not applied to it", name, other))
+		}
+		refs, ok := p.wantedOwners(claim, m)
+		if !ok || sameOwners(refs, claim.OwnerReferences) {
+			return
+		}
+		actions = append(actions, Action{
+			Verb: Update, Object: claim, Fields: map[string]any{"metadata": map[string]any{"ownerReferences": refs}},
+			Why: p.whyOwners(m),
+		})
+	})
+	return actions
+}
+
+// wantedOwners is what the claim's owner references should be. ok is false for a
+// claim to keep away from: it refers to an earlier set or pod of the same name,
+// and the garbage collector decides what becomes of it.
+func (p *planner) wantedOwners(claim *corev1.PersistentVolumeClaim, m *member) (refs []metav1.OwnerReference, ok bool) {
+	var podUID string
+	if m.pod != nil {
+		podUID = string(m.pod.UID)
+	}
+	if refersToOther(claim, p.Set.Name, string(p.Set.UID), identity.SetKind) || refersToOther(claim, m.name, podUID, identity.PodKind) {
+		return nil, false
+	}
+	for _, ref := range claim.OwnerReferences {
+		if !refersTo(ref, p.Set.Name, identity.SetKind) && !refersTo(ref, m.name, identity.PodKind) {
+			refs = append(refs, ref)
+		}
+	}
+	if !p.retains() && p.otherController(claim, m) != "" {
+		return refs, true
+	}
+	policy, wanted := p.retention(), p.ordinals.Contains(m.ordinal)
+	switch remove := appsv1.DeletePersistentVolumeClaimRetentionPolicyType; {
+	case policy.WhenScaled == remove && !wanted:
+		if m.pod != nil {
+			refs = append(refs, *metav1.NewControllerRef(m.pod, identity.PodKind))
+		}
+	case policy.WhenDeleted == remove:
+		refs = append(refs, *metav1.NewControllerRef(p.Set, identity.SetKind))
+	}
+	return refs, true
+}
+
+func (p *planner) whyOwners(m *member) string {
+	policy := p.retention()
+	if p.ordinals.Contains(m.ordinal) {
+		return fmt.Sprintf("persistentVolumeClaimRetentionPolicy.whenDeleted is %s", policy.WhenDeleted)
+	}
+	return fmt.Sprintf("persistentVolumeClaimRetentionPolicy.whenScaled is %s, and %s", policy.WhenScaled, p.whyCondemned())
+}
+
+// retention is the set's policy, Retain where it says nothing.
+func (p *planner) retention() appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy {
+	keep := appsv1.RetainPersistentVolumeClaimRetentionPolicyType
+	policy := appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{WhenDeleted: keep, WhenScaled: keep}
+	if set := p.Set.Spec.PersistentVolumeClaimRetentionPolicy; set != nil {
+		if set.WhenDeleted != "" {
+			policy.WhenDeleted = set.WhenDeleted
+		}
+		if set.WhenScaled != "" {
+			policy.WhenScaled = set.WhenScaled
+		}
+	}
+	return policy
+}
+
+func (p *planner) retains() bool {
+	keep := appsv1.RetainPersistentVolumeClaimRetentionPolicyType
+	policy := p.retention()
+	return policy.WhenDeleted == keep && policy.WhenScaled == keep
+}
+
+// otherController names the claim's controller if it is neither the set nor the
+// member's pod.
+func (p *planner) otherController(claim *corev1.PersistentVolumeClaim, m *member) string {
+	ref := metav1.GetControllerOfNoCopy(claim)
+	if ref == nil || refersTo(*ref, p.Set.Name, identity.SetKind) || refersTo(*ref, m.name, identity.PodKind) {
+		return ""
+	}
+	return ref.Kind + " " + ref.Name
+}
+
+func refersTo(ref metav1.OwnerReference, name string, kind schema.GroupVersionKind) bool {
+	return ref.Name == name && ref.Kind == kind.Kind && ref.APIVersion == kind.GroupVersion().String()
+}
+
+// refersToOther reports whether the claim is owned by an object of this name and
+// kind with another UID.
+func refersToOther(claim *corev1.PersistentVolumeClaim, name, uid string, kind schema.GroupVersionKind) bool {
+	return slices.ContainsFunc(claim.OwnerReferences, func(ref metav1.OwnerReference) bool {
+		return refersTo(ref, name, kind) && string(ref.UID) != uid
+	})
+}
+
+// sameOwners compares owner references by what they mean, in any order.
+func sameOwners(a, b []metav1.OwnerReference) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(x metav1.OwnerReference) bool {
+		return !slices.ContainsFunc(b, func(y metav1.OwnerReference) bool {
+			return x.UID == y.UID && isController(x) == isController(y)
+		})
+	})
+}
+
+func isController(ref metav1.OwnerReference) bool { return ref.Controller != nil && *ref.Controller }

@@ -1,0 +1,187 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ConditionAvailable is True when every wanted pod is available.
+const ConditionAvailable appsv1.StatefulSetConditionType = "Available"
+
+// ProgressDeadlineAnnotation on a set is how long its Progressing condition may
+// stay True without a pod getting further, as a duration: "10m".
+const ProgressDeadlineAnnotation = "ordinal.dev/progress-deadline"
+
+// verdict is a condition without its time.
+type verdict struct {
+	status          corev1.ConditionStatus
+	reason, message string
+}
+
+// reportConditions says in words whether the set is available, whether it is
+// getting further, and which pod is in the way. Conditions of others are kept.
+func (p *planner) reportConditions() {
+	p.plan.Status.Conditions = slices.Clone(p.Set.Status.Conditions)
+	if p.strategy == appsv1.RecreateStatefulSetStrategyType && p.mayAct() {
+		if v, ok := p.recreateProgress(); ok {
+			p.setCondition(appsv1.StatefulSetProgressing, v)
+		}
+	} else if p.enabled(Conditions) && p.mayAct() {
+		p.setCondition(appsv1.StatefulSetProgressing, p.progress())
+	}
+	if p.enabled(Conditions) && !p.frozen {
+		p.setCondition(ConditionAvailable, p.availability())
+	}
+}
+
+func (p *planner) availability() verdict {
+	worst := p.firstUnavailable()
+	for _, m := range p.replicas {
+		if m.state == Stuck {
+			worst = m
+			break
+		}
+	}
+	switch {
+	case worst == nil && p.ordinals.Count == 0:
+		return verdict{corev1.ConditionTrue, "AllAvailable", "no pods are wanted"}
+	case worst == nil:
+		return verdict{corev1.ConditionTrue, "AllAvailable", fmt.Sprintf("all %d pods are available", p.ordinals.Count)}
+	case p.Refused != nil:
+		return verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
+	}
+	return verdict{corev1.ConditionFalse, worst.state.reason(), worst.name + " " + worst.words}
+}
+
+// reason is the state as the reason of a condition.
+func (s State) reason() string {
+	return [...]string{
+		"PodMissing", "NameTaken", "PodAdopting", "PodTerminating", "PodFinished",
+		"PodCannotStart", "PodStarting", "PodNotReady", "PodNotAvailable", "AllAvailable",
+	}[s]
+}
+
+// progress is True while something is being done or waited for.
+func (p *planner) progress() verdict {
+	if p.Refused != nil && !p.plan.AtRest() {
+		return verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
+	}
+	if p.deadlineExceeded() {
+		return verdict{corev1.ConditionFalse, "ProgressDeadlineExceeded", p.standing()}
+	}
+	if words := p.standing(); words != "" {
+		return verdict{corev1.ConditionTrue, "InProgress", words}
+	}
+	if p.plan.Status.CurrentRevision != p.update.Name {
+		return verdict{corev1.ConditionFalse, "Complete", fmt.Sprintf("revision %s is rolled out as far as the strategy goes", p.update.Name)}
+	}
+	return verdict{corev1.ConditionFalse, "Complete", fmt.Sprintf("revision %s is rolled out", p.update.Name)}
+}
+
+// standing says what the set is at; empty if it has reached its goal.
+func (p *planner) standing() string {
+	if len(p.plan.Waits) > 0 {
+		return p.plan.Waits[0].String()
+	}
+	for _, a := range p.plan.Actions {
+		if a.Kind() == "pod" {
+			return a.headline()
+		}
+	}
+	return ""
+}
+
+// recreateProgress is upstream's Progressing condition of the Recreate strategy.
+func (p *planner) recreateProgress() (verdict, bool) {
+	existing := findCondition(p.Set.Status.Conditions, appsv1.StatefulSetProgressing)
+	switch {
+	case p.recreating:
+		return verdict{corev1.ConditionTrue, "RecreateInProgress", "Deleting old revision pods"}, true
+	case p.updateComplete() && existing != nil:
+		return verdict{corev1.ConditionFalse, "RecreateCompleted", "All pods recreated successfully"}, true
+	case p.current.Name != p.update.Name && !p.updateComplete():
+		return verdict{corev1.ConditionTrue, "RecreateInProgress", "Waiting for new-revision pods to be created"}, true
+	}
+	return verdict{}, false
+}
+
+// deadlineExceeded reports whether nothing got further for the time that the
+// annotation allows.
+func (p *planner) deadlineExceeded() bool {
+	deadline, err := time.ParseDuration(p.Set.Annotations[ProgressDeadlineAnnotation])
+	if err != nil {
+		if text, ok := p.Set.Annotations[ProgressDeadlineAnnotation]; ok {
+			p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s is %q, not a duration such as 10m", ProgressDeadlineAnnotation, text))
+		}
+		return false
+	}
+	if p.standing() == "" {
+		return false
+	}
+	left := p.lastProgress().Add(deadline).Sub(p.Now)
+	if left > 0 {
+		p.lookAgain(left)
+	}
+	return left <= 0
+}
+
+// lastProgress is the newest time at which a revision or a pod came into being,
+// became ready, or began to go.
+func (p *planner) lastProgress() time.Time {
+	last := p.Set.CreationTimestamp.Time
+	seen := func(t metav1.Time) {
+		if t.After(last) {
+			last = t.Time
+		}
+	}
+	seen(p.update.CreationTimestamp)
+	if c := findCondition(p.Set.Status.Conditions, appsv1.StatefulSetProgressing); c != nil && c.Status == corev1.ConditionTrue {
+		seen(c.LastTransitionTime)
+	}
+	for _, m := range slices.Concat(p.replicas, p.condemned) {
+		if !m.owned() {
+			continue
+		}
+		seen(m.pod.CreationTimestamp)
+		if m.pod.DeletionTimestamp != nil {
+			seen(*m.pod.DeletionTimestamp)
+		}
+		if ready := readyCondition(m.pod); ready != nil && ready.Status == corev1.ConditionTrue {
+			seen(ready.LastTransitionTime)
+		}
+	}
+	return last
+}
+
+func findCondition(conditions []appsv1.StatefulSetCondition, kind appsv1.StatefulSetConditionType) *appsv1.StatefulSetCondition {
+	for i := range conditions {
+		if conditions[i].Type == kind {
+			return &conditions[i]
+		}
+	}
+	return nil
+}
+
+// setCondition puts a verdict into the status. The time of transition is that of
+// the last change of True to False or back.
+func (p *planner) setCondition(kind appsv1.StatefulSetConditionType, v verdict) {
+	conditions := &p.plan.Status.Conditions
+	condition := appsv1.StatefulSetCondition{
+		Type: kind, Status: v.status, Reason: v.reason, Message: v.message,
+		LastTransitionTime: metav1.NewTime(p.Now.Truncate(time.Second)),
+	}
+	existing := findCondition(*conditions, kind)
+	if existing == nil {
+		*conditions = append(*conditions, condition)
+		return
+	}
+	if existing.Status == v.status {
+		condition.LastTransitionTime = existing.LastTransitionTime
+	}
+	*existing = condition
+}

@@ -1,0 +1,132 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"ordinal.dev/ordinal/internal/identity"
+)
+
+// Make decides what to do about a StatefulSet. Its body is the table of rules,
+// in the order in which they take precedence.
+func Make(s Snapshot) Plan {
+	p := begin(s)
+	p.chooseRevisions()
+	p.gatherMembers()
+	if p.mayAct() {
+		p.governService()
+		p.replaceFinished()
+		p.recreateOutdated()
+		p.healOutdated()
+		p.createMissing()
+		p.scaleDown()
+		p.rollOut()
+		p.repairMembers()
+		p.truncateHistory()
+		p.awaitAvailable()
+	}
+	p.reportStatus()
+	p.reportConditions()
+	return p.plan
+}
+
+// planner carries a snapshot through the rules.
+type planner struct {
+	Snapshot
+	plan Plan
+	// frozen is set when the set itself cannot be understood: nothing is done
+	// then, since every pod would look wrong.
+	frozen bool
+
+	selector       labels.Selector
+	ordinals       identity.Ordinals
+	ordered        bool // podManagementPolicy is OrderedReady
+	strategy       appsv1.StatefulSetUpdateStrategyType
+	partition      int // ordinals below Start+partition stay at the current revision
+	maxUnavailable int
+	minReady       time.Duration
+
+	history         []*appsv1.ControllerRevision // oldest first
+	current, update *appsv1.ControllerRevision
+
+	replicas  []*member // one for each wanted ordinal, present or not
+	condemned []*member // pods of ordinals that are not wanted, highest first
+
+	recreating bool // outdated pods must go before any is created
+}
+
+func begin(s Snapshot) *planner {
+	spec := &s.Set.Spec
+	p := &planner{
+		Snapshot:       s,
+		ordinals:       identity.OrdinalsOf(s.Set),
+		ordered:        spec.PodManagementPolicy != appsv1.ParallelPodManagement,
+		strategy:       spec.UpdateStrategy.Type,
+		maxUnavailable: 1,
+		minReady:       time.Duration(spec.MinReadySeconds) * time.Second,
+	}
+	var err error
+	if p.selector, err = metav1.LabelSelectorAsSelector(spec.Selector); err != nil {
+		p.freeze("InvalidSelector", fmt.Sprintf("spec.selector cannot be used: %v", err))
+	}
+	if p.strategy == "" {
+		p.strategy = appsv1.RollingUpdateStatefulSetStrategyType
+	}
+	if rolling := spec.UpdateStrategy.RollingUpdate; rolling != nil {
+		if rolling.Partition != nil {
+			p.partition = int(*rolling.Partition)
+		}
+		p.maxUnavailable = maxUnavailable(rolling.MaxUnavailable, p.ordinals.Count)
+	}
+	return p
+}
+
+// maxUnavailable is the update budget: a number, or a share of the replicas
+// rounded down, and never less than one. What the API server would not have
+// accepted counts as one.
+func maxUnavailable(value *intstr.IntOrString, replicas int) int {
+	n, err := intstr.GetScaledValueFromIntOrPercent(intstr.ValueOrDefault(value, intstr.FromInt32(1)), replicas, false)
+	if err != nil {
+		return 1
+	}
+	return max(n, 1)
+}
+
+// mayAct is false for a set that is being deleted, which gets status only: the
+// garbage collector sees to its pods.
+func (p *planner) mayAct() bool { return p.Set.DeletionTimestamp == nil && !p.frozen }
+
+func (p *planner) freeze(reason, message string) {
+	p.frozen = true
+	p.warn(reason, message)
+}
+
+func (p *planner) do(a Action) { p.plan.Actions = append(p.plan.Actions, a) }
+
+func (p *planner) warn(reason, message string) {
+	p.plan.Events = append(p.plan.Events, Event{Warning: true, Reason: reason, Message: message})
+}
+
+func (p *planner) wait(m *member, holds string) {
+	p.plan.Waits = append(p.plan.Waits, Wait{Pod: m.name, State: m.words, Holds: holds})
+}
+
+// awaitAvailable keeps the plan from being at rest while a pod is unavailable
+// that nothing else waits for.
+func (p *planner) awaitAvailable() {
+	if m := p.firstUnavailable(); m != nil && len(p.plan.Waits) == 0 && m.action < 0 {
+		p.wait(m, "completion")
+	}
+}
+
+// lookAgain asks for another plan after d, or earlier.
+func (p *planner) lookAgain(d time.Duration) {
+	if p.plan.RequeueAfter == 0 || d < p.plan.RequeueAfter {
+		p.plan.RequeueAfter = max(d, time.Millisecond)
+	}
+}

@@ -1,0 +1,117 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"ordinal.dev/ordinal/internal/identity"
+)
+
+// member is one ordinal, and the pod that has it.
+type member struct {
+	ordinal int
+	name    string
+	pod     *corev1.Pod // nil if missing
+	state   State       // what the rules so far make of it
+	words   string      // the state, to follow the name
+	action  int         // index of the action that deletes it, -1 if none
+}
+
+// owned reports whether the member's pod is the set's own.
+func (m *member) owned() bool { return m.pod != nil && m.state != Foreign && m.state != Adopting }
+
+// gatherMembers finds out whose the pods are, and sorts them by ordinal. Pods
+// that the selector matches and nobody owns are adopted, pods that it no longer
+// matches are released. Pods whose names hold no ordinal are ignored.
+func (p *planner) gatherMembers() {
+	for i := range p.ordinals.Count {
+		ordinal := p.ordinals.Start + i
+		p.replicas = append(p.replicas, &member{
+			ordinal: ordinal, name: identity.PodName(p.Set.Name, ordinal),
+			state: Missing, words: "does not exist yet", action: -1,
+		})
+	}
+	for _, pod := range p.Pods {
+		p.place(pod)
+	}
+	slices.SortFunc(p.condemned, func(a, b *member) int { return cmp.Compare(b.ordinal, a.ordinal) })
+}
+
+// place claims one pod and puts it where its ordinal belongs.
+func (p *planner) place(pod *corev1.Pod) {
+	set, ordinal, named := identity.Parse(pod.Name)
+	ours := named && set == p.Set.Name
+	m := &member{ordinal: ordinal, name: pod.Name, pod: pod, action: -1}
+	p.claim(m, ours && (p.frozen || p.selector.Matches(labels.Set(pod.Labels))))
+	switch {
+	case !ours:
+	case p.ordinals.Contains(ordinal):
+		p.replicas[ordinal-p.ordinals.Start] = m
+	case m.state != Foreign:
+		p.condemned = append(p.condemned, m)
+	}
+}
+
+// claim decides whether the pod is the set's, and what state it is in.
+func (p *planner) claim(m *member, belongs bool) {
+	owner := metav1.GetControllerOfNoCopy(m.pod)
+	switch {
+	case owner != nil && owner.UID != p.Set.UID:
+		m.state, m.words = Foreign, fmt.Sprintf("exists and belongs to %s %s", owner.Kind, owner.Name)
+		if owner.Kind == identity.SetKind.Kind && owner.Name == p.Set.Name {
+			m.words = "is left over from an earlier StatefulSet of this name, and is being removed"
+		}
+	case owner != nil && belongs:
+		p.observe(m)
+	case owner != nil:
+		m.state, m.words = Foreign, "no longer has the labels of spec.selector"
+		if p.mayAct() {
+			p.do(Action{Verb: Release, Object: m.pod, Why: "its name or labels are not those of a member"})
+		}
+	case !belongs:
+		m.state, m.words = Foreign, "exists, without the labels of spec.selector, and was not made by this set"
+	case !p.mayAct() || m.pod.DeletionTimestamp != nil:
+		m.state, m.words = Foreign, "has no owner, and is not adopted"
+	default:
+		m.state, m.words = Adopting, "is being adopted"
+		p.do(Action{Verb: Adopt, Object: m.pod, Why: "it matches spec.selector and nobody owns it"})
+	}
+}
+
+// observe classifies a pod that the set owns.
+func (p *planner) observe(m *member) {
+	var until time.Duration
+	m.state, m.words, until = stateOf(m.pod, p.minReady, p.Now)
+	if until > 0 {
+		p.lookAgain(until)
+	}
+}
+
+// remove plans the deletion of a member's pod.
+func (p *planner) remove(m *member, why string) {
+	m.action = len(p.plan.Actions)
+	m.state, m.words = Terminating, "is being deleted"
+	p.do(Action{Verb: Delete, Object: m.pod, Why: why})
+}
+
+// outdated reports whether the pod is of another revision than the update's.
+func (p *planner) outdated(m *member) bool {
+	return m.owned() && identity.Revision(m.pod) != p.update.Name
+}
+
+// firstUnavailable is the lowest wanted ordinal that is not available, nil if
+// all are.
+func (p *planner) firstUnavailable() *member {
+	for _, m := range p.replicas {
+		if m.state != Available {
+			return m
+		}
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// A Plan is what to do now, and what to say about it.
+type Plan struct {
+	// Actions are independent of each other, except that revisions come first
+	// and nothing else is done if one of them fails.
+	Actions []Action
+	// Waits say what keeps the set from its goal, the most important first.
+	Waits []Wait
+	// Status is the whole status to report, derived from the snapshot alone.
+	Status appsv1.StatefulSetStatus
+	// Events are warnings that hold as long as plans repeat them.
+	Events []Event
+	// Failures is what to pass to the next Snapshot.
+	Failures map[int]Failure
+	// MaxUnavailable is the update budget, Unavailable how many of the wanted
+	// pods are not available; for metrics.
+	MaxUnavailable, Unavailable int
+	// RequeueAfter is when time alone may change the plan; zero for never.
+	RequeueAfter time.Duration
+}
+
+// AtRest reports whether nothing is being done and nothing is waited for.
+func (p *Plan) AtRest() bool { return len(p.Actions) == 0 && len(p.Waits) == 0 }
+
+// Object is an API object.
+type Object interface {
+	metav1.Object
+	runtime.Object
+}
+
+// Verb is what an Action does to its object.
+type Verb string
+
+const (
+	Create  Verb = "create"
+	Update  Verb = "update"  // merge Fields into the object
+	Delete  Verb = "delete"  // only the object as seen: UID and resourceVersion must match
+	Adopt   Verb = "adopt"   // make the set its controller, after a fresh look at the set
+	Release Verb = "release" // the set is its controller no more
+)
+
+// An Action is one write.
+type Action struct {
+	Verb   Verb
+	Object Object // what to create, or the object as it was seen
+	// Fields is a JSON merge patch, for Update.
+	Fields map[string]any
+	// Needs are done first, in order; if one fails, this action is not done.
+	Needs []Action
+	// Why is the reason, in words that follow "because".
+	Why string
+}
+
+// A Wait is something that the plan cannot do yet.
+type Wait struct {
+	Pod   string // the pod waited for
+	State string // what it is doing, as in "web-1 is terminating"
+	Holds string // what waits for it, as in "creating web-2"
+}
+
+// Event is a Kubernetes event about the set.
+type Event struct {
+	Warning         bool
+	Reason, Message string
+	// Pod is the name of the pod it is also about, if any.
+	Pod string
+}

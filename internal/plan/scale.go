@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"fmt"
+
+	"ordinal.dev/ordinal/internal/identity"
+)
+
+// createMissing creates the pods of wanted ordinals that have none, with their
+// claims. In order, a pod is created when every pod before it is available; at
+// most one is then created at a time.
+func (p *planner) createMissing() {
+	if p.recreating {
+		return
+	}
+	var blocker *member
+	for _, m := range p.replicas {
+		switch {
+		case m.state == Foreign:
+			p.wait(m, "creating "+m.name)
+		case m.state != Missing:
+		case p.ordered && blocker != nil:
+			p.wait(blocker, "creating "+m.name)
+			return
+		default:
+			p.createPod(m)
+		}
+		if blocker == nil && m.state != Available {
+			blocker = m
+		}
+	}
+}
+
+// createPod plans one pod, unless something of the pod before it is still there.
+func (p *planner) createPod(m *member) {
+	if why := p.claimInTheWay(m); why != "" {
+		m.words = why
+		p.wait(m, "creating "+m.name)
+		return
+	}
+	template, revision, err := p.templateFor(m.ordinal)
+	if err != nil {
+		p.warn("InvalidRevision", err.Error())
+		m.words = "cannot be made: " + err.Error()
+		p.wait(m, "creating "+m.name)
+		return
+	}
+	p.do(Action{
+		Verb:   Create,
+		Object: identity.NewPod(p.Set, template, revision, m.ordinal),
+		Needs:  p.missingClaims(m),
+		Why:    p.whyCreate(m),
+	})
+	m.state, m.words = Starting, "is being created"
+}
+
+func (p *planner) whyCreate(m *member) string {
+	why := fmt.Sprintf("ordinal %d has no pod", m.ordinal)
+	if p.ordered && m.ordinal > p.ordinals.Start {
+		why += ", and every pod before it is available"
+	}
+	if p.belowPartition(m.ordinal) && p.current.Name != p.update.Name {
+		why += "; it is below the partition, so it comes back at the current revision"
+	}
+	return why
+}
+
+// scaleDown deletes the pods of ordinals that are not wanted. In order, they go
+// one at a time from the highest, each when the one before is gone and all wanted
+// pods are available.
+func (p *planner) scaleDown() {
+	for _, m := range p.condemned {
+		if m.state == Terminating || m.state == Adopting {
+			p.wait(m, "scaling down to "+p.goal())
+			if p.ordered {
+				return
+			}
+			continue
+		}
+		if !p.ordered {
+			p.remove(m, p.whyCondemned())
+			continue
+		}
+		if blocker := p.keeps(m); blocker != nil {
+			p.wait(blocker, "deleting "+m.name)
+			return
+		}
+		p.remove(m, p.whyCondemned())
+		return
+	}
+}
+
+// keeps returns the pod that a condemned pod must wait for, nil if it may go. A
+// condemned pod that cannot start neither waits nor is waited for: nothing runs
+// in it (kubernetes#36333).
+func (p *planner) keeps(m *member) *member {
+	past := p.enabled(ScaleDownPast)
+	if past && m.state == Stuck {
+		return nil
+	}
+	if blocker := p.firstUnavailable(); blocker != nil {
+		return blocker
+	}
+	if m.state == Available {
+		return nil
+	}
+	// An unavailable pod does not go while a lower one is unavailable too: losing
+	// both could cost the application its quorum.
+	for i := len(p.condemned) - 1; p.condemned[i] != m; i-- {
+		if lower := p.condemned[i]; lower.state != Available && !(past && lower.state == Stuck) {
+			return lower
+		}
+	}
+	return nil
+}
+
+func (p *planner) whyCondemned() string {
+	return "the set wants " + p.goal()
+}
+
+// goal names the wanted ordinals.
+func (p *planner) goal() string {
+	switch p.ordinals.Count {
+	case 0:
+		return "no pods"
+	case 1:
+		return fmt.Sprintf("only ordinal %d", p.ordinals.Start)
+	}
+	return fmt.Sprintf("ordinals %d to %d", p.ordinals.Start, p.ordinals.End()-1)
+}

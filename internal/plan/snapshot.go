@@ -1,0 +1,83 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// A Snapshot is all that a plan may depend on. Its objects come from a cache
+// and must not be modified.
+type Snapshot struct {
+	Now time.Time
+	Set *appsv1.StatefulSet
+
+	// Pods are those that bear the name of a member, whoever owns them, and
+	// those that the set owns, whatever their name.
+	Pods []*corev1.Pod
+	// Claims are the existing ones of all wanted ordinals and of all Pods, by name.
+	Claims map[string]*corev1.PersistentVolumeClaim
+	// Revisions are those that the set owns, and those that match its selector
+	// and have no owner, in any order.
+	Revisions []*appsv1.ControllerRevision
+	// Service is the one that spec.serviceName names, nil if there is none.
+	Service *corev1.Service
+
+	// Failures remembers, by ordinal, the pods that failed and were replaced.
+	// It is what the last plan returned; nothing is lost if it is empty.
+	Failures map[int]Failure
+	// Refused is the last write that the API server refused, nil if none is
+	// outstanding.
+	Refused *Refusal
+	// Disabled lists the improvements over upstream that are switched off for
+	// all sets; the set's own annotation adds to it.
+	Disabled []Feature
+}
+
+// Failure counts the replacements of one ordinal's failed pods.
+type Failure struct {
+	Count int
+	Last  time.Time
+}
+
+// Refusal is a write that did not succeed.
+type Refusal struct {
+	Reason  string // as in the event: "FailedCreate"
+	Message string
+}
+
+// Feature names one improvement over the in-tree controller that can be
+// switched off. docs/deviations.md explains each.
+type Feature string
+
+const (
+	Heal             Feature = "heal"
+	GoverningService Feature = "governing-service"
+	Conditions       Feature = "conditions"
+	ScaleDownPast    Feature = "scale-down-past-broken"
+	BackOff          Feature = "back-off"
+)
+
+// Features lists every Feature, for help texts and validation.
+func Features() []Feature {
+	return []Feature{Heal, GoverningService, Conditions, ScaleDownPast, BackOff}
+}
+
+// DisableAnnotation on a set switches features off for it: a comma-separated
+// list of their names.
+const DisableAnnotation = "ordinal.dev/disable"
+
+func (s *Snapshot) enabled(f Feature) bool {
+	if slices.Contains(s.Disabled, f) {
+		return false
+	}
+	for name := range strings.SplitSeq(s.Set.Annotations[DisableAnnotation], ",") {
+		if strings.TrimSpace(name) == string(f) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,118 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"ordinal.dev/ordinal/internal/identity"
+)
+
+// recreateOutdated is the Recreate strategy (KEP-3541): all pods of earlier
+// revisions go at once, and none is created until the last of them is gone.
+func (p *planner) recreateOutdated() {
+	if p.strategy != appsv1.RecreateStatefulSetStrategyType {
+		return
+	}
+	for _, m := range slices.Concat(p.replicas, p.condemned) {
+		if !p.outdated(m) {
+			continue
+		}
+		p.recreating = true
+		if m.state == Terminating {
+			p.wait(m, "creating pods at the update revision")
+			continue
+		}
+		p.remove(m, p.whyOutdated(m))
+	}
+}
+
+// healOutdated replaces pods that an update would replace anyway and that cannot
+// start, without waiting for them: a bad revision must not keep a good one from
+// being rolled out (kubernetes#67250). All of them go at once, since none runs,
+// and come back in order. A pod that runs is left to its turn.
+func (p *planner) healOutdated() {
+	if p.strategy != appsv1.RollingUpdateStatefulSetStrategyType || !p.enabled(Heal) {
+		return
+	}
+	for _, m := range slices.Backward(p.replicas) {
+		if m.state == Stuck && p.outdated(m) && !p.belowPartition(m.ordinal) {
+			p.remove(m, fmt.Sprintf("it %s, and %s", m.words, p.whyOutdated(m)))
+		}
+	}
+}
+
+// rollOut deletes outdated pods, from the highest ordinal down to the partition,
+// so that they come back at the update revision. No more than maxUnavailable
+// pods are unavailable because of it.
+func (p *planner) rollOut() {
+	if p.strategy != appsv1.RollingUpdateStatefulSetStrategyType {
+		return
+	}
+	due := p.dueForUpdate()
+	if len(due) == 0 {
+		return
+	}
+	if p.ordered {
+		p.rollOutInOrder(due)
+		return
+	}
+	p.rollOutInParallel(due)
+}
+
+// dueForUpdate lists the pods to replace, highest ordinal first.
+func (p *planner) dueForUpdate() []*member {
+	var due []*member
+	for _, m := range slices.Backward(p.replicas) {
+		if p.outdated(m) && m.state != Terminating && !p.belowPartition(m.ordinal) {
+			due = append(due, m)
+		}
+	}
+	return due
+}
+
+// rollOutInOrder starts a new batch only when every pod is there and available,
+// and scaling down is over.
+func (p *planner) rollOutInOrder(due []*member) {
+	if blocker := p.firstUnavailable(); blocker != nil {
+		p.wait(blocker, "updating "+due[0].name)
+		return
+	}
+	if len(p.condemned) > 0 {
+		p.wait(p.condemned[0], "updating "+due[0].name)
+		return
+	}
+	for _, m := range due[:min(p.maxUnavailable, len(due))] {
+		p.remove(m, p.whyOutdated(m))
+	}
+}
+
+// rollOutInParallel first replaces what is unavailable already, which costs
+// nothing, and then what the budget allows (kubernetes#137409).
+func (p *planner) rollOutInParallel(due []*member) {
+	budget := p.maxUnavailable
+	var blocker *member
+	for _, m := range p.replicas {
+		if m.state != Available {
+			budget--
+			blocker = m
+		}
+	}
+	for _, m := range due {
+		switch {
+		case m.state != Available:
+			p.remove(m, fmt.Sprintf("%s, and it %s already", p.whyOutdated(m), m.words))
+		case budget > 0:
+			budget--
+			p.remove(m, p.whyOutdated(m))
+		case blocker != nil:
+			p.wait(blocker, "updating "+m.name)
+			blocker = nil
+		}
+	}
+}
+
+func (p *planner) whyOutdated(m *member) string {
+	return fmt.Sprintf("it is at revision %s, and the update is to %s", identity.Revision(m.pod), p.update.Name)
+}

@@ -1,0 +1,243 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/revision"
+)
+
+// now is when every golden snapshot is taken. Times in the files are ages.
+var now = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+// world is a snapshot in short hand. Revisions are named by their image: the pod
+// template of revision "A" is the set's with the image "app:A", and the set's
+// own template is that of the newest.
+type world struct {
+	// Set is an ordinary StatefulSet; metadata, selector, template and defaults
+	// are filled in.
+	Set appsv1.StatefulSet `json:"set"`
+	// Template is the revision of the set's template.
+	Template string `json:"template"`
+	// History lists the existing revisions, oldest first; "?A" has no owner.
+	History []string `json:"history"`
+	// Current is the revision that the set's status names.
+	Current string `json:"current"`
+	// Pods are "NAME REVISION STATE [AGE]", see podStates.
+	Pods []string `json:"pods"`
+	// Claims are names, with optional remarks: see claim.
+	Claims []string `json:"claims"`
+	// Service is spec.serviceName's, if it exists.
+	Service  *corev1.Service      `json:"service"`
+	Failures map[int]plan.Failure `json:"failures"`
+	Refused  *plan.Refusal        `json:"refused"`
+	Disabled []plan.Feature       `json:"disabled"`
+}
+
+func parseWorld(text string) (*world, error) {
+	w := &world{}
+	if err := yaml.UnmarshalStrict([]byte(text), w); err != nil {
+		return nil, fmt.Errorf("golden file: %w", err)
+	}
+	set := &w.Set
+	set.Name, set.Namespace, set.UID = "web", "default", "uid-web"
+	set.Generation = max(set.Generation, 1)
+	if set.CreationTimestamp.IsZero() {
+		set.CreationTimestamp = metav1.NewTime(now.Add(-time.Hour))
+	}
+	set.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
+	set.Spec.Template.Labels = map[string]string{"app": "web"}
+	container := corev1.Container{Name: "app"}
+	if len(set.Spec.Template.Spec.Containers) > 0 {
+		container = set.Spec.Template.Spec.Containers[0]
+	}
+	container.Image = "app:" + w.Template
+	set.Spec.Template.Spec.Containers = []corev1.Container{container}
+	if w.Current != "" {
+		set.Status.CurrentRevision = w.revision(w.Current, 0).Name
+	}
+	return w, nil
+}
+
+// revision makes the revision of an image.
+func (w *world) revision(image string, number int64) *appsv1.ControllerRevision {
+	set := w.Set.DeepCopy()
+	set.Spec.Template.Spec.Containers[0].Image = "app:" + image
+	r, err := revision.New(set, number, 0)
+	if err != nil {
+		panic(err)
+	}
+	r.CreationTimestamp = w.Set.CreationTimestamp
+	return r
+}
+
+func (w *world) snapshot(t *testing.T) plan.Snapshot {
+	t.Helper()
+	s := plan.Snapshot{
+		Now: now, Set: w.Set.DeepCopy(), Service: w.Service.DeepCopy(), Failures: w.Failures,
+		Refused: w.Refused, Disabled: w.Disabled, Claims: map[string]*corev1.PersistentVolumeClaim{},
+	}
+	for i, name := range w.History {
+		r := w.revision(strings.TrimPrefix(name, "?"), int64(i+1))
+		if strings.HasPrefix(name, "?") {
+			r.OwnerReferences = nil
+		}
+		s.Revisions = append(s.Revisions, r)
+	}
+	for _, line := range w.Pods {
+		s.Pods = append(s.Pods, w.pod(t, line))
+	}
+	for _, line := range w.Claims {
+		c := w.claim(t, line)
+		s.Claims[c.Name] = c
+	}
+	return s
+}
+
+// shorten puts the image of a revision in place of its hash.
+func (w *world) shorten(text string) string {
+	for image := 'A'; image <= 'Z'; image++ {
+		text = strings.ReplaceAll(text, w.revision(string(image), 1).Name, "web-"+string(image))
+	}
+	return text
+}
+
+// pod parses "NAME REVISION STATE [AGE]". The age, a minute if not given, is the
+// time since the pod was made and since it became ready.
+func (w *world) pod(t *testing.T, line string) *corev1.Pod {
+	t.Helper()
+	fields := strings.Fields(line)
+	if len(fields) < 3 {
+		t.Fatalf("pod %q: want NAME REVISION STATE [AGE]", line)
+	}
+	age := time.Minute
+	if len(fields) > 3 {
+		var err error
+		if age, err = time.ParseDuration(fields[3]); err != nil {
+			t.Fatalf("pod %q: %v", line, err)
+		}
+	}
+	_, ordinal, _ := identity.Parse(fields[0])
+	pod := identity.NewPod(&w.Set, &w.Set.Spec.Template, w.revision(fields[1], 0).Name, ordinal)
+	pod.Name, pod.UID = fields[0], "uid-pod"
+	pod.Labels[appsv1.StatefulSetPodNameLabel] = pod.Name
+	pod.CreationTimestamp = metav1.NewTime(now.Add(-age))
+	for state := range strings.SplitSeq(fields[2], "+") {
+		set, ok := podStates[state]
+		if !ok {
+			t.Fatalf("pod %q: no such state as %s", line, state)
+		}
+		set(pod, metav1.NewTime(now.Add(-age)))
+	}
+	return pod
+}
+
+// podStates are the words of a pod's line, to be joined by "+".
+var podStates = map[string]func(*corev1.Pod, metav1.Time){
+	"ready":   func(p *corev1.Pod, at metav1.Time) { running(p, true, at) },
+	"unready": func(p *corev1.Pod, at metav1.Time) { running(p, false, at) },
+	"pending": func(p *corev1.Pod, _ metav1.Time) { p.Status.Phase = corev1.PodPending },
+	"crashing": func(p *corev1.Pod, at metav1.Time) {
+		p.Status.Phase = corev1.PodRunning
+		waiting(p, "CrashLoopBackOff")
+	},
+	"nopull": func(p *corev1.Pod, at metav1.Time) {
+		p.Status.Phase = corev1.PodPending
+		waiting(p, "ImagePullBackOff")
+	},
+	"badinit": func(p *corev1.Pod, at metav1.Time) {
+		p.Status.Phase = corev1.PodPending
+		waiting(p, "PodInitializing")
+		p.Status.InitContainerStatuses = p.Status.ContainerStatuses
+		p.Status.InitContainerStatuses[0].State.Waiting.Reason = "CrashLoopBackOff"
+		p.Status.ContainerStatuses = nil
+	},
+	"badsidecar": func(p *corev1.Pod, at metav1.Time) {
+		running(p, false, at)
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
+			Name: "exporter", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+		})
+	},
+	"unschedulable": func(p *corev1.Pod, at metav1.Time) {
+		p.Status.Phase = corev1.PodPending
+		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
+			Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available: 1 Insufficient cpu.",
+		})
+	},
+	"evicted": func(p *corev1.Pod, _ metav1.Time) {
+		p.Status.Phase, p.Status.Reason, p.Status.Message = corev1.PodFailed, "Evicted", "The node was low on resource: memory."
+	},
+	"succeeded":   func(p *corev1.Pod, _ metav1.Time) { p.Status.Phase = corev1.PodSucceeded },
+	"terminating": func(p *corev1.Pod, _ metav1.Time) { p.DeletionTimestamp = &metav1.Time{Time: now} },
+	"orphan":      func(p *corev1.Pod, _ metav1.Time) { p.OwnerReferences = nil },
+	"foreign": func(p *corev1.Pod, _ metav1.Time) {
+		p.OwnerReferences[0].UID, p.OwnerReferences[0].Kind, p.OwnerReferences[0].Name = "uid-other", "ReplicaSet", "other"
+	},
+	"leftover":   func(p *corev1.Pod, _ metav1.Time) { p.OwnerReferences[0].UID = "uid-earlier" },
+	"relabelled": func(p *corev1.Pod, _ metav1.Time) { p.Labels["app"] = "mine" },
+	"unlabelled": func(p *corev1.Pod, _ metav1.Time) { delete(p.Labels, appsv1.StatefulSetPodNameLabel) },
+	"unindexed":  func(p *corev1.Pod, _ metav1.Time) { delete(p.Labels, appsv1.PodIndexLabel) },
+	"unmounted":  func(p *corev1.Pod, _ metav1.Time) { p.Spec.Volumes = nil },
+}
+
+func running(p *corev1.Pod, ready bool, at metav1.Time) {
+	status := corev1.ConditionFalse
+	if ready {
+		status = corev1.ConditionTrue
+	}
+	p.Status.Phase = corev1.PodRunning
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: status, LastTransitionTime: at}}
+	p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name: "app", Ready: ready, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+	}}
+}
+
+func waiting(p *corev1.Pod, reason string) {
+	p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}},
+	}}
+}
+
+// claim parses "NAME [REMARK]…": terminating; set or pod, for an owner reference
+// to it; earlier-set or earlier-pod, for one to an object of that name that is no
+// more; other, for another controller; loose-set, for one that does not control.
+func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
+	t.Helper()
+	fields := strings.Fields(line)
+	c := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: fields[0], Namespace: "default", UID: "uid-claim"}}
+	podName := strings.TrimPrefix(fields[0], "data-")
+	for _, remark := range fields[1:] {
+		yes, ref := true, metav1.OwnerReference{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "web", UID: "uid-web"}
+		ref.Controller = &yes
+		switch remark {
+		case "terminating":
+			c.DeletionTimestamp = &metav1.Time{Time: now}
+			continue
+		case "set":
+		case "loose-set":
+			ref.Controller = nil
+		case "earlier-set":
+			ref.UID = "uid-earlier"
+		case "pod":
+			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "v1", "Pod", podName, "uid-pod"
+		case "earlier-pod":
+			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "v1", "Pod", podName, "uid-earlier"
+		case "other":
+			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "example.com/v1", "Database", "db", "uid-db"
+		default:
+			t.Fatalf("claim %q: no such remark as %s", line, remark)
+		}
+		c.OwnerReferences = append(c.OwnerReferences, ref)
+	}
+	return c
+}

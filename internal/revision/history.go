@@ -1,0 +1,84 @@
+package revision
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+)
+
+// Sort orders revisions from the oldest to the newest.
+func Sort(revisions []*appsv1.ControllerRevision) {
+	slices.SortStableFunc(revisions, func(a, b *appsv1.ControllerRevision) int {
+		return cmp.Or(
+			cmp.Compare(a.Revision, b.Revision),
+			a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+			cmp.Compare(a.Name, b.Name),
+		)
+	})
+}
+
+// A Decision says which revision the set's template is, and what has to be done
+// to the history so that it says so too.
+type Decision struct {
+	Update *appsv1.ControllerRevision // the revision of the set's present template
+	Change Change
+}
+
+// Change is what a Decision asks of the history.
+type Change int
+
+const (
+	Unchanged Change = iota
+	Create           // Update is new and must be created
+	Renumber         // Update exists, and must become the newest: Number says how
+)
+
+// Decide finds the set's template in its sorted history. A template that was
+// seen before is taken back by making its revision the newest, never by a new
+// one, and a template that only differs in defaults is the newest revision
+// itself (kubernetes#134773). A Renumber decision's Update is a copy that
+// already has the new number.
+func Decide(set *appsv1.StatefulSet, history []*appsv1.ControllerRevision, collisions int32) (Decision, error) {
+	number := int64(1)
+	var newest *appsv1.ControllerRevision
+	if len(history) > 0 {
+		newest = history[len(history)-1]
+		number = newest.Revision + 1
+	}
+	proposed, err := New(set, number, collisions)
+	if err != nil {
+		return Decision{}, err
+	}
+	for _, old := range slices.Backward(history) {
+		switch {
+		case !bytes.Equal(old.Data.Raw, proposed.Data.Raw):
+		case old == newest || bytes.Equal(old.Data.Raw, newest.Data.Raw):
+			return Decision{Update: newest}, nil
+		default:
+			renumbered := old.DeepCopy()
+			renumbered.Revision = number
+			return Decision{Update: renumbered, Change: Renumber}, nil
+		}
+	}
+	if newest != nil && SameTemplate(newest.Data.Raw, proposed.Data.Raw) {
+		return Decision{Update: newest}, nil
+	}
+	return Decision{Update: proposed, Change: Create}, nil
+}
+
+// Surplus returns the revisions to delete, oldest first, so that at most limit
+// remain besides the live ones. A negative limit keeps everything.
+func Surplus(history []*appsv1.ControllerRevision, live map[string]bool, limit int) []*appsv1.ControllerRevision {
+	var old []*appsv1.ControllerRevision
+	for _, r := range history {
+		if !live[r.Name] {
+			old = append(old, r)
+		}
+	}
+	if limit < 0 || len(old) <= limit {
+		return nil
+	}
+	return old[:len(old)-limit]
+}
