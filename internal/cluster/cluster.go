@@ -180,12 +180,15 @@ func (c *Cluster) startStages(ctx context.Context, api net.Listener) error {
 	if err != nil {
 		return err
 	}
-	store, err := c.storeStage()
+	store, err := c.storeStage(ctx)
 	if err != nil {
 		return err
 	}
 	if err := c.parts.Start(ctx, patience, store...); err != nil {
 		return err
+	}
+	if !c.cfg.simulated() {
+		go c.offerImages()
 	}
 	if err := c.parts.Start(ctx, patience, c.apiServer(api)); err != nil {
 		return err

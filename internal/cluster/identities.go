@@ -17,6 +17,7 @@ const (
 	dnsIdentity        = "ordinal-dns"
 	volumesIdentity    = "ordinal-volumes"
 	registryIdentity   = "registry"
+	containerdIdentity = "containerd"
 )
 
 // makeIdentities makes every certificate and kubeconfig of the cluster.
@@ -70,7 +71,8 @@ func (c *Cluster) leaves() []pki.Leaf {
 		{Name: controllerIdentity, User: "ordinal:controller"},
 		{Name: dnsIdentity, User: "ordinal:dns"},
 		{Name: volumesIdentity, User: "ordinal:volumes"},
-		{Name: registryIdentity, User: "ordinal:registry", Hosts: []string{"127.0.0.1"}},
+		{Name: registryIdentity, User: "ordinal:registry", Hosts: []string{address}},
+		{Name: containerdIdentity, User: "ordinal:containerd"},
 		{Name: adminIdentity, User: "ordinal:admin", Groups: []string{"system:masters"}},
 	}
 }

@@ -1,29 +1,81 @@
 package cluster
 
 import (
+	"context"
+	"fmt"
 	"net"
+	"net/netip"
+	"path/filepath"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"ordinal.dev/ordinal/internal/cluster/controlplane"
 	"ordinal.dev/ordinal/internal/cluster/etcd"
+	"ordinal.dev/ordinal/internal/cluster/images"
 	"ordinal.dev/ordinal/internal/cluster/node"
+	"ordinal.dev/ordinal/internal/cluster/payload"
 	"ordinal.dev/ordinal/internal/cluster/pki"
 	"ordinal.dev/ordinal/internal/cluster/simnode"
 	"ordinal.dev/ordinal/internal/cluster/supervisor"
 	"ordinal.dev/ordinal/internal/cluster/volumes"
 )
 
+// registryPort is the images' port on the pod bridge.
+const registryPort = 5000
+
 // storeStage is what needs no API: the store, and what runs containers.
-func (c *Cluster) storeStage() ([]supervisor.Part, error) {
+func (c *Cluster) storeStage(ctx context.Context) ([]supervisor.Part, error) {
 	parts := []supervisor.Part{etcd.New(c.layout.Etcd(), c.layout.EtcdSocket(), c.layout.Log("etcd"))}
 	if c.cfg.simulated() {
 		return parts, nil
 	}
-	return append(parts, &node.Containerd{
-		Layout: c.layout, PodCIDR: c.cfg.PodCIDR, Sandbox: "ordinal.dev/pause:1", Logger: c.log.WithName("containerd"),
-	}), nil
+	store, err := images.Open(c.layout.Images())
+	if err != nil {
+		return nil, err
+	}
+	if err := store.EnsurePause(ctx, filepath.Join(c.layout.Bin(), payload.Pause)); err != nil {
+		return nil, fmt.Errorf("making the sandbox image: %w", err)
+	}
+	tlsConfig, err := c.pki.MutualTLS(registryIdentity, controlplane.AuthorityCert)
+	if err != nil {
+		return nil, err
+	}
+	address := netip.AddrPortFrom(c.cfg.address(), registryPort).String()
+	mirror := images.Mirror{
+		Address: address, CA: c.pki.Cert(controlplane.AuthorityCert),
+		Cert: c.pki.Cert(containerdIdentity), Key: c.pki.Key(containerdIdentity),
+	}
+	if err := mirror.WriteHosts(c.layout.RegistryHosts()); err != nil {
+		return nil, err
+	}
+	return append(parts,
+		&images.Registry{Store: store, Address: address, TLS: tlsConfig},
+		&node.Containerd{
+			Layout: c.layout, PodCIDR: c.cfg.PodCIDR, Sandbox: images.PauseImage, Logger: c.log.WithName("containerd"),
+		}), nil
+}
+
+// offerImages has containerd take what was loaded while it was down, so that
+// pods that never pull find it.
+func (c *Cluster) offerImages() {
+	store, err := images.Open(c.layout.Images())
+	if err != nil {
+		c.log.Error(err, "loaded images are not offered to containerd")
+		return
+	}
+	list, err := store.List()
+	if err != nil {
+		c.log.Error(err, "loaded images are not offered to containerd")
+		return
+	}
+	var names []string
+	for _, image := range list {
+		names = append(names, image.Name)
+	}
+	if err := images.Pull(context.Background(), c.layout.ContainerdSocket(), names...); err != nil {
+		c.log.Error(err, "some loaded images are not offered to containerd")
+	}
 }
 
 func (c *Cluster) apiServer(listener net.Listener) supervisor.Part {
