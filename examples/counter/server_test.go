@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func get(t *testing.T, handler http.Handler, method, path string) (int, string) {
@@ -97,13 +99,12 @@ func TestServerEndsCleanlyWhenTold(t *testing.T) {
 		served <- run(ctx, "counter", []string{"serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "none")}, nil, log)
 		log.Close()
 	}()
-	line := make([]byte, 200)
-	n, err := logs.Read(line)
+	lines := bufio.NewReader(logs)
+	first, err := lines.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, address, _ := strings.Cut(string(line[:n]), "serving on ")
-	address, _, _ = strings.Cut(address, " ")
+	address := addressIn(first)
 
 	var out bytes.Buffer
 	if err := run(ctx, "counter", []string{"post", "http://" + address + "/count"}, nil, &out); err != nil || !strings.Contains(out.String(), `"count":1`) {
@@ -113,11 +114,58 @@ func TestServerEndsCleanlyWhenTold(t *testing.T) {
 		t.Errorf("get of what is not there: %v, want an error with 404", err)
 	}
 	stop()
-	last, err := io.ReadAll(logs)
+	last, err := io.ReadAll(lines)
 	if err != nil || !strings.Contains(string(last), "stopped with count 1") {
 		t.Errorf("last words %q, %v", last, err)
 	}
 	if err := <-served; err != nil {
 		t.Errorf("ended with %v", err)
 	}
+}
+
+func TestRequestUnderWayIsAnsweredBeforeTheEnd(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	s := &server{hostname: "web-0", service: "web.", count: &count{}, lookup: func(context.Context, string, string, string) (string, []*net.SRV, error) {
+		close(entered)
+		<-release
+		return "", nil, nil
+	}}
+	ctx, stop := context.WithCancel(t.Context())
+	logs, log := io.Pipe()
+	served := make(chan error, 1)
+	go func() { served <- s.serve(ctx, "127.0.0.1:0", log) }()
+	lines := bufio.NewReader(logs)
+	first, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	go func() {
+		answered <- run(t.Context(), "counter", []string{"get", "http://" + addressIn(first) + "/peers"}, nil, io.Discard)
+	}()
+	<-entered
+	stop()
+	if line, err := lines.ReadString('\n'); err != nil || line != "web-0: stopping\n" {
+		t.Errorf("said %q, %v", line, err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	select {
+	case err := <-served:
+		t.Fatalf("ended, with %v, before the request was answered", err)
+	case <-time.After(50 * time.Millisecond): // time enough for what should not happen
+	}
+	close(release)
+	if err := <-answered; err != nil {
+		t.Errorf("the request under way: %v", err)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// addressIn is the address in what a server says when it begins to serve.
+func addressIn(line string) string {
+	_, address, _ := strings.Cut(line, "serving on ")
+	address, _, _ = strings.Cut(address, " ")
+	return address
 }

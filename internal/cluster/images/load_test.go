@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 const myImage = "docker.io/library/my-image:latest"
@@ -336,5 +337,22 @@ func TestEmptyIndexIsNotAnImage(t *testing.T) {
 	must(layout.Write(dir, empty.Index))(t)
 	if _, err := newStore(t).Load(t.Context(), Load{Path: dir}); !errors.Is(err, errNotImage) {
 		t.Errorf("error %v, want that it is no image", err)
+	}
+}
+
+// containerd unpacks a layer by what its description says.
+func TestLayersAreDescribedAsTheyAreCompressed(t *testing.T) {
+	img := image(t, runtime.GOARCH)
+	for want, saved := range map[types.MediaType][]byte{
+		types.DockerLayer:             dockerSave(t, map[string]v1.Image{"my-image": img}),
+		types.DockerUncompressedLayer: oldDockerSave(t, "my-image:latest", img),
+	} {
+		s := newStore(t)
+		must(s.Load(t.Context(), Load{Path: fileOf(t, saved)}))(t)
+		for _, layer := range must(pulled(t, s, myImage).Layers())(t) {
+			if got := must(layer.MediaType())(t); got != want {
+				t.Errorf("layer is described as %s, want %s", got, want)
+			}
+		}
 	}
 }
