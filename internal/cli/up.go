@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
 	"ordinal.dev/ordinal/internal/cluster"
@@ -73,7 +75,7 @@ func (r *root) up(ctx context.Context, o *upOptions, args []string) error {
 	switch {
 	case o.detached:
 		return r.serve(ctx, o, l, nil)
-	case instance.Alive(l):
+	case r.isUp(ctx, l):
 		return r.alreadyUp(l)
 	case o.foreground:
 		return r.upForeground(ctx, o, l)
@@ -105,6 +107,37 @@ func (o *upOptions) complete(l layout.Layout) error {
 		}
 	}
 	return nil
+}
+
+// dyingFor is how long the kernel may take to bury a killed cluster's process,
+// which holds its lock meanwhile.
+const dyingFor = 3 * time.Second
+
+// isUp says whether a cluster runs on the data directory, and is not just the
+// last of one that was killed.
+func (r *root) isUp(ctx context.Context, l layout.Layout) bool {
+	for deadline := time.Now().Add(dyingFor); instance.Alive(l); {
+		if s, err := instance.Read(l); err != nil || s.Phase != instance.Running || answers(ctx, l) || time.Now().After(deadline) {
+			return true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
+}
+
+// answers says whether the API server is there.
+func answers(ctx context.Context, l layout.Layout) bool {
+	config, err := clientcmd.BuildConfigFromFlags("", l.Kubeconfig())
+	if err != nil {
+		return false
+	}
+	config.Timeout = time.Second
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return false
+	}
+	_, err = client.Discovery().RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
+	return err == nil
 }
 
 func (r *root) alreadyUp(l layout.Layout) error {

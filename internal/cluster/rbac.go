@@ -34,8 +34,10 @@ func permissions() []permission {
 			rule([]string{"apps"}, []string{"statefulsets"}, read),
 			rule([]string{"apps"}, []string{"statefulsets/status", "statefulsets/finalizers"}, []string{"update", "patch"}),
 			rule([]string{"apps"}, []string{"controllerrevisions"}, append(read, write...)),
-			rule(core, []string{"pods", "persistentvolumeclaims", "services"}, append(read, write...)),
-			rule([]string{"coordination.k8s.io"}, []string{"leases"}, append(read, write...)),
+			rule(core, []string{"pods"}, append(read, write...)),
+			rule(core, []string{"pods/finalizers"}, []string{"update"}),
+			rule(core, []string{"persistentvolumeclaims"}, append(read, "create", "patch")),
+			rule(core, []string{"services"}, append(read, "create")),
 			events,
 		}},
 		{"ordinal:dns", []rbacv1.PolicyRule{

@@ -19,6 +19,7 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/simnode"
 	"ordinal.dev/ordinal/internal/cluster/supervisor"
 	"ordinal.dev/ordinal/internal/cluster/volumes"
+	"ordinal.dev/ordinal/internal/controller"
 )
 
 // registryPort is the images' port on the pod bridge.
@@ -111,6 +112,13 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 		return nil, err
 	}
 	parts = append(parts, storage)
+	if c.cfg.StatefulSets == ByOrdinal {
+		sets, err := c.statefulSets()
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, sets)
+	}
 	if c.cfg.simulated() {
 		nodes, err := simnode.New(simnode.Config{Client: admin, Nodes: c.cfg.SimulatedNodes, PodCIDR: c.cfg.PodCIDR, Log: c.log.WithName("nodes")})
 		if err != nil {
@@ -118,7 +126,7 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 		}
 		return append(parts, nodes), nil
 	}
-	parts = append(parts, &node.Kubelet{
+	parts = append(parts, node.NewKubelet(node.Kubelet{
 		Layout:     c.layout,
 		PKI:        c.pki,
 		Authority:  ca.CertFile(),
@@ -127,7 +135,8 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 		Port:       c.cfg.KubeletPort,
 		Domain:     c.cfg.Domain,
 		DNS:        c.cfg.address(),
-	})
+		ClientCert: controlplane.KubeletClientCert,
+	}))
 	if node.HasNFT() {
 		parts = append(parts, &node.Proxy{Kubeconfig: c.layout.KubeconfigFor(proxyIdentity), PodCIDR: c.cfg.PodCIDR, Address: c.cfg.address()})
 	}
@@ -142,6 +151,16 @@ func (c *Cluster) volumes() (supervisor.Part, error) {
 	return volumes.New(volumes.Config{
 		Client: client, Backend: volumes.NewDirectories(c.layout.Volumes()), Log: c.log.WithName("volumes"),
 	})
+}
+
+func (c *Cluster) statefulSets() (supervisor.Part, error) {
+	client, err := c.clientOf(controllerIdentity)
+	if err != nil {
+		return nil, err
+	}
+	options := controller.DefaultOptions()
+	options.Logger = c.log.WithName("statefulsets")
+	return controller.New(client, options), nil
 }
 
 // clientOf is the client configuration of one of the cluster's own clients.

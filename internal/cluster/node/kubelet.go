@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/kubernetes/cmd/kubelet/app"
 	"k8s.io/kubernetes/cmd/kubelet/app/options"
@@ -29,7 +33,13 @@ const Name = "ordinal"
 // KubeletCert names the kubelet's serving certificate.
 const KubeletCert = "kubelet"
 
-// Kubelet is the node agent.
+// NewKubelet returns k with the time from which on a heartbeat is its own.
+func NewKubelet(k Kubelet) *Kubelet {
+	k.started = time.Now()
+	return &k
+}
+
+// Kubelet is the node agent. Use NewKubelet.
 type Kubelet struct {
 	Layout     layout.Layout
 	PKI        pki.Dir
@@ -39,12 +49,17 @@ type Kubelet struct {
 	Port       int
 	Domain     string
 	DNS        netip.Addr
+	ClientCert string // with which the API server, and Ready, call the kubelet
+
+	started time.Time
 }
 
 // Name implements supervisor.Part.
 func (k *Kubelet) Name() string { return "kubelet" }
 
-// Ready implements supervisor.Part: the node's own condition says it.
+// Ready implements supervisor.Part: the node says that it is Ready, this
+// kubelet said so, and it knows every pod that it has to run. The API may still
+// hold what an earlier kubelet said.
 func (k *Kubelet) Ready(ctx context.Context) error {
 	config, err := clientcmd.BuildConfigFromFlags("", k.Kubeconfig)
 	if err != nil {
@@ -58,15 +73,45 @@ func (k *Kubelet) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range n.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			if c.Status == corev1.ConditionTrue {
-				return nil
-			}
-			return fmt.Errorf("the node is not ready: %s", c.Message)
+	i := slices.IndexFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == corev1.NodeReady })
+	switch {
+	// Heartbeats are written in whole seconds.
+	case i < 0, n.Status.Conditions[i].LastHeartbeatTime.Before(&metav1.Time{Time: k.started.Truncate(time.Second)}):
+		return errors.New("the node has not reported yet")
+	case n.Status.Conditions[i].Status != corev1.ConditionTrue:
+		return fmt.Errorf("the node is not ready: %s", n.Status.Conditions[i].Message)
+	}
+	return k.knowsPods(ctx, client)
+}
+
+func (k *Kubelet) knowsPods(ctx context.Context, api kubernetes.Interface) error {
+	bound, err := api.CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=" + Name})
+	if err != nil {
+		return err
+	}
+	kubelet, err := kubernetes.NewForConfig(&rest.Config{
+		Host: "https://" + netip.AddrPortFrom(k.Address, uint16(k.Port)).String(),
+		TLSClientConfig: rest.TLSClientConfig{
+			CAFile: k.Authority, CertFile: k.PKI.Cert(k.ClientCert), KeyFile: k.PKI.Key(k.ClientCert),
+		},
+	})
+	if err != nil {
+		return err
+	}
+	var known corev1.PodList
+	if err := kubelet.CoreV1().RESTClient().Get().AbsPath("/pods").SetHeader("Accept", "application/json").Do(ctx).Into(&known); err != nil {
+		return err
+	}
+	uids := sets.New[types.UID]()
+	for _, p := range known.Items {
+		uids.Insert(p.UID)
+	}
+	for _, p := range bound.Items {
+		if !uids.Has(p.UID) {
+			return fmt.Errorf("the kubelet has not seen pod %s/%s yet", p.Namespace, p.Name)
 		}
 	}
-	return errors.New("the node has not reported yet")
+	return nil
 }
 
 // Run implements supervisor.Part.
