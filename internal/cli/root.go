@@ -73,7 +73,8 @@ whose StatefulSets behave.
 		dir = env
 	}
 	c.PersistentFlags().StringVar(&r.dataDir, "data-dir", dir, "where the cluster keeps everything (or set ORDINAL_DATA_DIR)")
-	c.AddCommand(r.newUp(), r.newDown(), r.newStatus(), r.newLoad(), r.newImages(), r.newUnload(), r.newKubectl(), newVersion())
+	c.AddCommand(r.newUp(), r.newDown(), r.newStatus(), r.newLoad(), r.newImages(), r.newUnload(), r.newKubectl(),
+		r.newWatch(), r.newPlan(), r.newController(), newVersion())
 	return c
 }
 

@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
+
+	"ordinal.dev/ordinal/internal/controller"
+)
+
+// newController is what ordinal-controller is, for those who have this binary.
+func (r *root) newController() *cobra.Command {
+	options := controller.DefaultOptions()
+	options.LeaderElection = true
+	var kubeconfig string
+	c := &cobra.Command{
+		Use:   "controller",
+		Short: "Run the StatefulSet controller against any cluster",
+		Long: `Run the StatefulSet controller against a cluster in which the in-tree one is off
+(kube-controller-manager --controllers=*,-statefulset-controller).`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+			if err != nil {
+				return fmt.Errorf("there is no cluster to run against, give --kubeconfig: %w", err)
+			}
+			options.Logger = klog.Background()
+			return controller.Run(c.Context(), config, options)
+		},
+	}
+	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "file that says which cluster; empty for the one this runs in")
+	options.AddFlags(c.Flags())
+	return c
+}

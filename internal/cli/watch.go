@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// lookEvery is how often watch looks: often enough that nothing seems to jump.
+const lookEvery = 250 * time.Millisecond
+
+func (r *root) newWatch() *cobra.Command {
+	var (
+		target  *setTarget
+		timeout time.Duration
+	)
+	c := &cobra.Command{
+		Use:   "watch sts/NAME",
+		Short: "Follow a StatefulSet until all of its pods are available at the newest revision",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := target.resolve(r, args[0]); err != nil {
+				return err
+			}
+			ctx := c.Context()
+			if timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, timeout)
+				defer cancel()
+			}
+			return newWatcher(r.out).run(ctx, target.snapshot)
+		},
+	}
+	c.Flags().DurationVar(&timeout, "timeout", 0, "give up after this long, such as 5m; 0 for never")
+	target = addSetFlags(c)
+	return c
+}
+
+// watcher shows a set again and again. On a terminal it draws over what it drew
+// before; elsewhere it writes a line whenever something changed.
+type watcher struct {
+	out   *os.File
+	live  bool
+	began time.Time
+	drawn int    // lines on the terminal to draw over
+	last  string // line written elsewhere
+}
+
+func newWatcher(out *os.File) *watcher {
+	return &watcher{out: out, live: term.IsTerminal(int(out.Fd())), began: time.Now()}
+}
+
+func (w *watcher) run(ctx context.Context, snapshot func(context.Context) (plan.Snapshot, error)) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	waiting := "it to be seen"
+	for {
+		s, err := snapshot(ctx)
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+		if err == nil {
+			p := plan.Make(s)
+			w.draw(s, p)
+			if complete(s) {
+				return nil
+			}
+			if len(p.Waits) > 0 {
+				waiting = p.Waits[0].String()
+			}
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return fmt.Errorf("not complete after %s; %s", time.Since(w.began).Round(time.Second), waiting)
+			}
+			return errSaid // Ctrl-C: the person knows
+		case <-tick.C:
+		}
+	}
+}
+
+// complete is the same that `kubectl rollout status` waits for, and that no pod
+// is on its way out.
+func complete(s plan.Snapshot) bool {
+	st, want := s.Set.Status, identity.OrdinalsOf(s.Set).Count
+	return st.ObservedGeneration >= s.Set.Generation &&
+		int(st.UpdatedReplicas) == want && int(st.AvailableReplicas) == want && len(s.Pods) == want
+}
+
+func (w *watcher) draw(s plan.Snapshot, p plan.Plan) {
+	st, want := s.Set.Status, identity.OrdinalsOf(s.Set).Count
+	headline := fmt.Sprintf("%s  %d of %d available, %d up to date", s.Set.Name, st.AvailableReplicas, want, st.UpdatedReplicas)
+	why := ""
+	if len(p.Waits) > 0 && !complete(s) {
+		why = p.Waits[0].String()
+	}
+	if !w.live {
+		if line := strings.TrimSuffix(headline+"; "+why, "; "); line != w.last {
+			w.last = line
+			fmt.Fprintf(w.out, "%5.1fs  %s\n", time.Since(w.began).Seconds(), line)
+		}
+		return
+	}
+	lines := []string{fmt.Sprintf("%s  (%.0fs)", headline, time.Since(w.began).Seconds())}
+	pods := slices.Clone(s.Pods)
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return ordinalOf(a) - ordinalOf(b) })
+	for _, pod := range pods {
+		lines = append(lines, w.row(pod, s.Now))
+	}
+	lines = append(lines, "  "+why)
+	w.redraw(lines)
+}
+
+func (w *watcher) row(pod *corev1.Pod, now time.Time) string {
+	mark, words := "…", string(pod.Status.Phase)
+	switch {
+	case pod.DeletionTimestamp != nil:
+		mark, words = "−", "Terminating"
+	case podReady(pod):
+		mark, words = "✓", "Ready"
+	default:
+		for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+			if c.State.Waiting != nil && c.State.Waiting.Reason != "" {
+				words = c.State.Waiting.Reason
+			}
+		}
+	}
+	age := duration.HumanDuration(now.Sub(pod.CreationTimestamp.Time))
+	return fmt.Sprintf("  %s %-24s %-20s %-6s %s", mark, pod.Name, words, age, identity.Revision(pod))
+}
+
+// redraw replaces the lines drawn before. Lines are cut at the terminal's
+// width: a wrapped one would make the count wrong.
+func (w *watcher) redraw(lines []string) {
+	width, _, err := term.GetSize(int(w.out.Fd()))
+	if err != nil || width <= 0 {
+		width = 80
+	}
+	var b strings.Builder
+	if w.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", w.drawn)
+	}
+	for _, line := range lines {
+		if cut := []rune(line); len(cut) > width {
+			line = string(cut[:width])
+		}
+		b.WriteString(line + "\x1b[K\n")
+	}
+	b.WriteString("\x1b[J")
+	w.drawn = len(lines)
+	fmt.Fprint(w.out, b.String())
+}
+
+func podReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+func ordinalOf(pod *corev1.Pod) int {
+	_, ordinal, _ := identity.Parse(pod.Name)
+	return ordinal
+}
