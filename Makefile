@@ -25,7 +25,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## The whole story on this machine: build, start, run a StatefulSet, show the proof
+demo: build image ## The whole story on this machine: build, start, run a StatefulSet, show the proof
 	@hack/demo.sh
 
 .PHONY: build
@@ -43,6 +43,12 @@ payload: deps ## Build what bin/ordinal carries: containerd, its shim, runc, the
 .PHONY: controller
 controller: deps ## Build bin/ordinal-controller alone (about two minutes the first time)
 	@$(STEP) "build bin/ordinal-controller" go build -v -ldflags '$(LDFLAGS)' -o bin/ordinal-controller ./cmd/ordinal-controller
+
+.PHONY: image
+image: deps ## Build the demo image, bin/my-image.tar, from examples/counter, without Docker
+	@$(STEP) "build bin/my-image.tar" bash -euc '\
+		go build -ldflags "-s -w" -o bin/counter ./examples/counter; \
+		go run ./hack/image my-image bin/counter bin/my-image.tar tar test'
 
 .PHONY: check
 check: payload $(TOOLS) ## Everything that needs no running: format, vet, lint, import rules, sizes, vulnerabilities
@@ -65,14 +71,14 @@ integration: payload ## Tests against the embedded control plane with simulated 
 	@$(STEP) "integration tests" go test -ldflags=-w -count=1 -timeout 20m ./test/integration/...
 
 .PHONY: e2e
-e2e: build ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
+e2e: build image ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
 	@$(STEP) "end-to-end tests" go test -v -count=1 -timeout 30m ./test/e2e/...
 
 .PHONY: test
-test: build check unit integration e2e ## All of it: check, unit, integration and, where the machine can, e2e
+test: build image check unit integration e2e ## All of it: check, unit, integration and, where the machine can, e2e
 
 .PHONY: bench-cluster
-bench-cluster: build ## Measure the single-machine cluster: start, roll-out, recovery, memory, CPU. Needs root
+bench-cluster: build image ## Measure the single-machine cluster: start, roll-out, recovery, memory, CPU. Needs root
 	@$(STEP) "build the benchmark" go build -o bin/bench-cluster ./bench/cluster
 	@bin/bench-cluster
 

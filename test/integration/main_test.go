@@ -2,13 +2,15 @@ package integration
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/go-logr/logr"
-	"k8s.io/client-go/rest"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
 
 	"ordinal.dev/ordinal/internal/cluster"
@@ -16,7 +18,7 @@ import (
 
 // admin is how every test reaches the one cluster. It is set before the first
 // test runs and not after.
-var admin *rest.Config
+var admin kubernetes.Interface
 
 func TestMain(m *testing.M) {
 	code, err := runWithCluster(m)
@@ -40,7 +42,11 @@ func runWithCluster(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer logs.Close()
-	klog.LogToStderr(false)
+	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(flags)
+	if err := errors.Join(flags.Set("logtostderr", "false"), flags.Set("stderrthreshold", "FATAL")); err != nil {
+		return 0, err
+	}
 	klog.SetOutput(logs)
 
 	cfg := cluster.Default()
@@ -53,9 +59,13 @@ func runWithCluster(m *testing.M) (int, error) {
 	}
 	defer c.Stop()
 
-	if admin, err = c.RESTConfig(); err != nil {
+	config, err := c.RESTConfig()
+	if err != nil {
 		return 0, err
 	}
-	admin.QPS = -1 // the tests' own client-side limit would only slow them down
+	config.QPS = -1 // a limit of the tests' own would only slow them down
+	if admin, err = kubernetes.NewForConfig(config); err != nil {
+		return 0, err
+	}
 	return m.Run(), nil
 }

@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -39,17 +38,21 @@ type World struct {
 
 // New gives a test a namespace of its own. The namespace stays: it goes with
 // the cluster.
-func New(t *testing.T, admin *rest.Config) *World {
+func New(t *testing.T, client kubernetes.Interface) *World {
 	t.Helper()
-	client, err := kubernetes.NewForConfig(admin)
+	ns, err := client.CoreV1().Namespaces().Create(t.Context(),
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &World{T: t, Ctx: t.Context(), Client: client, changed: make(chan struct{})}
-	ns, err := client.CoreV1().Namespaces().Create(w.Ctx,
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}, metav1.CreateOptions{})
-	w.Must(err)
-	w.Namespace = ns.Name
+	return In(t, client, ns.Name)
+}
+
+// In watches a namespace that is there already. What is in it counts as just
+// created.
+func In(t *testing.T, client kubernetes.Interface, namespace string) *World {
+	t.Helper()
+	w := &World{T: t, Ctx: t.Context(), Client: client, Namespace: namespace, changed: make(chan struct{})}
 	w.watch()
 	return w
 }

@@ -1,0 +1,157 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+)
+
+// A machine is all that a cluster could leave behind on one, a line each.
+type machine map[string]bool
+
+// nothingLeft compares the machine after `ordinal down` with the untouched one.
+func nothingLeft() error {
+	now, err := look(lab.dir)
+	if err != nil {
+		return err
+	}
+	var left []string
+	for line := range now {
+		if !untouched[line] {
+			left = append(left, line)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	slices.Sort(left)
+	return fmt.Errorf("after `ordinal down` this is left on the machine:\n\t%s", strings.Join(left, "\n\t"))
+}
+
+// look takes stock of the machine. Of processes, only those count that have to
+// do with the data directory or run in a pod: others come and go.
+func look(dataDir string) (machine, error) {
+	m := machine{}
+	for _, part := range []func(machine) error{
+		func(m machine) error { return m.processes(dataDir) },
+		machine.mounts, machine.interfaces, machine.cgroups, machine.tables, machine.places,
+	} {
+		if err := part(m); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m machine) add(kind, name string) { m[kind+" "+name] = true }
+
+func (m machine) processes(dataDir string) error {
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		// A process that ends while it is read has nothing to say.
+		exe, _ := os.Readlink(filepath.Join(dir, "exe"))
+		args, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		groups, _ := os.ReadFile(filepath.Join(dir, "cgroup"))
+		ours := strings.HasPrefix(exe, dataDir) || strings.Contains(string(args), dataDir) ||
+			strings.Contains(string(groups), "kubepods")
+		if ours {
+			m.add("process", fmt.Sprintf("%s %s", filepath.Base(dir), strings.ReplaceAll(string(args), "\x00", " ")))
+		}
+	}
+	return nil
+}
+
+func (m machine) mounts() error {
+	file, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		m.add("mount", strings.Fields(lines.Text())[4])
+	}
+	return lines.Err()
+}
+
+func (m machine) interfaces() error {
+	interfaces, err := net.Interfaces()
+	for _, i := range interfaces {
+		m.add("interface", i.Name)
+	}
+	return err
+}
+
+// cgroups leaves out what systemd makes for logins and services.
+func (m machine) cgroups() error {
+	const root = "/sys/fs/cgroup"
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil // one that went away meanwhile
+		}
+		switch filepath.Ext(path) {
+		case ".scope", ".service", ".slice":
+			return filepath.SkipDir
+		}
+		m.add("cgroup", path)
+		return nil
+	})
+}
+
+func (m machine) tables() error {
+	conn, err := nftables.New()
+	if err != nil {
+		return err
+	}
+	tables, err := conn.ListTables()
+	if err != nil {
+		return nil // a kernel without nftables has no tables
+	}
+	for _, t := range tables {
+		m.add("nftables table", t.Name)
+	}
+	return nil
+}
+
+// places are where container software likes to leave files.
+func (m machine) places() error {
+	for _, dir := range []string{
+		"/etc", "/etc/cni", "/opt", "/run", "/run/netns", "/var/lib", "/var/lib/cni", "/var/lib/kubelet", "/var/log", "/var/log/pods",
+		"/usr/libexec/kubernetes",
+	} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // not there
+		}
+		for _, e := range entries {
+			m.add("file", filepath.Join(dir, e.Name()))
+		}
+	}
+	return nil
+}
+
+// inNewNetwork runs f where it sees a network namespace of its own.
+func inNewNetwork(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			done <- err
+			return
+		}
+		done <- f()
+	}()
+	return <-done
+}

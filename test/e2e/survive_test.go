@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"ordinal.dev/ordinal/test/world"
+)
+
+// counterScene has the counter up, and each pod has counted to its ordinal
+// plus one, so that a volume given to the wrong pod would show.
+func counterScene(t *testing.T) *scene {
+	t.Helper()
+	s := newScene(t)
+	s.kubectl("apply", "-f", "../../examples/counter.yaml")
+	s.Eventually(s.Ready("counter", 3))
+	for i, pod := range counters {
+		for range i + 1 {
+			s.post(pod)
+		}
+	}
+	s.Forget()
+	return s
+}
+
+var counters = []string{"counter-0", "counter-1", "counter-2"}
+
+func (s *scene) countsAreKept() {
+	s.Helper()
+	for i, pod := range counters {
+		if got := s.count(pod); got != uint64(i+1) {
+			s.Errorf("%s has counted to %d, and not to %d", pod, got, i+1)
+		}
+	}
+}
+
+func TestDataSurvivesTheDeletionOfAPod(t *testing.T) {
+	s := counterScene(t)
+	s.kubectl("delete", "pod", "counter-1")
+	s.Happens("counter-1 stopping", "counter-1 gone", "counter-1 created", "counter-1 ready")
+	s.Eventually(s.Ready("counter", 3))
+	s.countsAreKept()
+	s.NothingElseHappened()
+}
+
+func TestContainersAndDataSurviveTheKillOfOrdinal(t *testing.T) {
+	s := counterScene(t)
+	pods, containers := world.UIDs(s.Pods()), s.containers()
+	before, err := lab.status()
+	s.Must(err)
+
+	s.Must(syscall.Kill(before.PID, syscall.SIGKILL))
+	lab.run(t, "up", "--kubeconfig", "")
+	after, err := lab.status()
+	s.Must(err)
+	if after.PID == before.PID || !after.Alive {
+		t.Fatalf("`ordinal up` after a kill left %+v", after)
+	}
+
+	s = s.again()
+	s.Eventually(s.Ready("counter", 3))
+	if got := world.UIDs(s.Pods()); !maps.Equal(pods, got) {
+		t.Errorf("the pods are not the same as before:\n%v\n%v", pods, got)
+	}
+	if got := s.containers(); !maps.Equal(containers, got) {
+		t.Errorf("the containers did not go on:\n%v\n%v", containers, got)
+	}
+	s.countsAreKept()
+}
+
+func TestDataSurvivesDownAndUpAndDownLeavesNothing(t *testing.T) {
+	s := counterScene(t)
+	lab.run(t, "down")
+	s.Must(nothingLeft())
+	lab.run(t, "up", "--kubeconfig", "")
+	s = s.again()
+	s.Eventually(s.Ready("counter", 3))
+	s.countsAreKept()
+}
+
+// containers are the ids of the running containers, by pod.
+func (s *scene) containers() map[string]string {
+	ids := map[string]string{}
+	for _, pod := range s.Pods() {
+		for _, c := range pod.Status.ContainerStatuses {
+			ids[pod.Name] = c.ContainerID
+		}
+	}
+	return ids
+}
+
+func TestUpTwiceIsANoOpThatSaysSo(t *testing.T) {
+	before, err := lab.status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectSentence(t, lab.run(t, "up", "--kubeconfig", ""), "already up")
+	if after, err := lab.status(); err != nil || after.PID != before.PID {
+		t.Errorf("the second `up` replaced process %d by %d (%v)", before.PID, after.PID, err)
+	}
+}
+
+func TestWithoutNftHeadlessServicesWorkAndUpSaysWhatDoesNot(t *testing.T) {
+	lab.run(t, "down")
+	without := lab
+	without.path = pathWithout(t, "nft")
+	said := without.run(t, "up", "--kubeconfig", "")
+	if !strings.Contains(said, "nft is not installed") || !strings.Contains(said, "ClusterIP") {
+		t.Errorf("`ordinal up` does not say what is amiss without nft:\n%s", said)
+	}
+	s := specificationScene(t)
+	s.inPod(theSet+"-0", "lookup", theSet+"-1.my-service")
+
+	lab.run(t, "down")
+	lab.run(t, "up", "--kubeconfig", "")
+}
+
+// pathWithout is a PATH on which everything is found but one program.
+func pathWithout(t *testing.T, program string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, from := range filepath.SplitList(os.Getenv("PATH")) {
+		programs, err := os.ReadDir(from)
+		if err != nil {
+			continue // a PATH may name what is not there
+		}
+		for _, p := range programs {
+			if p.Name() == program {
+				continue
+			}
+			err := os.Symlink(filepath.Join(from, p.Name()), filepath.Join(dir, p.Name()))
+			if err != nil && !errors.Is(err, os.ErrExist) { // the first on the PATH wins
+				t.Fatal(err)
+			}
+		}
+	}
+	return dir
+}
