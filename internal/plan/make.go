@@ -57,7 +57,8 @@ type planner struct {
 	replicas  []*member // one for each wanted ordinal, present or not
 	condemned []*member // pods of ordinals that are not wanted, highest first
 
-	recreating bool // outdated pods must go before any is created
+	recreating      bool // outdated pods must go before any is created
+	awaitingService bool // the user may be about to create the governing Service
 }
 
 func begin(s Snapshot) *planner {
@@ -113,7 +114,7 @@ func (p *planner) warn(reason, message string) {
 }
 
 func (p *planner) wait(m *member, holds string) {
-	p.plan.Waits = append(p.plan.Waits, Wait{Pod: m.name, State: m.words, Holds: holds})
+	p.plan.Waits = append(p.plan.Waits, Wait{For: m.name, State: m.words, Holds: holds})
 }
 
 // awaitAvailable keeps the plan from being at rest while a pod is unavailable

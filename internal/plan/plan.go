@@ -62,7 +62,7 @@ type Action struct {
 
 // A Wait is something that the plan cannot do yet.
 type Wait struct {
-	Pod   string // the pod waited for
+	For   string // what is waited for, nearly always a pod: "web-1"
 	State string // what it is doing, as in "web-1 is terminating"
 	Holds string // what waits for it, as in "creating web-2"
 }

@@ -19,6 +19,12 @@ func (p *planner) createMissing() {
 		case m.state == Foreign:
 			p.wait(m, "creating "+m.name)
 		case m.state != Missing:
+		case p.awaitingService:
+			p.plan.Waits = append(p.plan.Waits, Wait{
+				For: "Service " + p.Set.Spec.ServiceName, State: "does not exist yet, and is created if nobody else does",
+				Holds: "creating " + m.name,
+			})
+			return
 		case p.ordered && blocker != nil:
 			p.wait(blocker, "creating "+m.name)
 			return

@@ -14,9 +14,10 @@ import (
 )
 
 // serviceGrace is how long a new set waits for its user to bring the governing
-// Service: a manifest often has the Service after the set, and creating it first
-// would make the user's own creation fail.
-const serviceGrace = 2 * time.Second
+// Service: many create the Service after the set, or beside it, and would fail if
+// they found it there. Its pods wait too, so that their names resolve from the
+// start. Creation times are in whole seconds, so the wait may be shorter.
+const serviceGrace = time.Second
 
 // governService creates the Service that gives the pods their names, if
 // spec.serviceName names one that does not exist. A Service that a user made is
@@ -34,6 +35,7 @@ func (p *planner) governService() {
 		return
 	}
 	if left := p.Set.CreationTimestamp.Add(serviceGrace).Sub(p.Now); left > 0 {
+		p.awaitingService = true
 		p.lookAgain(left)
 		return
 	}

@@ -38,7 +38,7 @@ func (a Action) headline() string {
 func (a Action) String() string { return a.headline() + ", because " + a.Why }
 
 // String is one line: what waits, and for what.
-func (w Wait) String() string { return fmt.Sprintf("%s waits: %s %s", w.Holds, w.Pod, w.State) }
+func (w Wait) String() string { return fmt.Sprintf("%s waits: %s %s", w.Holds, w.For, w.State) }
 
 // String is the plan as text, for people and for golden files.
 func (p *Plan) String() string {
