@@ -68,7 +68,7 @@ unit: payload ## Unit tests
 
 .PHONY: integration
 integration: payload ## Tests against the embedded control plane with simulated nodes; no privilege needed
-	@$(STEP) "integration tests" go test -ldflags=-w -count=1 -timeout 20m ./test/integration/...
+	@$(STEP) "integration tests" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
 
 .PHONY: e2e
 e2e: build image ## Tests on real containers; sets a running cluster aside meanwhile. Needs root

@@ -48,7 +48,7 @@ func TestPodsThatEndedAreReplaced(t *testing.T) {
 			w.Forget()
 
 			w.simulate("web-1", end)
-			w.Happens("web-1 failed", "web-1 gone", "web-1 created", "web-1 ready")
+			w.Happens("web-1 failed", "web-1 stopping", "web-1 gone", "web-1 created", "web-1 ready")
 			w.Eventually(w.Ready("web", 3))
 			w.NothingElseHappened()
 		})

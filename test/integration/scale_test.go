@@ -21,9 +21,7 @@ func TestTheSpecificationsManifestRunsUnmodified(t *testing.T) {
 	)
 	w.Eventually(w.Ready("my-statefulset", 3))
 	w.Eventually(w.bound("data-my-statefulset-0", "data-my-statefulset-1", "data-my-statefulset-2"))
-	if w.Service("my-service") == nil {
-		t.Error("the Service that spec.serviceName names was not created")
-	}
+	w.Eventually(w.hasService("my-service"))
 	w.NothingElseHappened()
 }
 

@@ -13,12 +13,9 @@ import (
 func TestTheGoverningServiceIsCreatedAndOwned(t *testing.T) {
 	w := newScene(t)
 	w.create(web(replicas(1)))
-	w.Eventually(w.Ready("web", 1))
+	w.Eventually(w.hasService("peers"))
 
 	service := w.Service("peers")
-	if service == nil {
-		t.Fatalf("there is no Service peers\n%s", w.Picture())
-	}
 	if service.Spec.ClusterIP != corev1.ClusterIPNone || !service.Spec.PublishNotReadyAddresses {
 		t.Errorf("the Service has cluster IP %q and publishes addresses before they are ready: %t",
 			service.Spec.ClusterIP, service.Spec.PublishNotReadyAddresses)
@@ -37,7 +34,7 @@ func TestTheGoverningServiceIsCreatedAndOwned(t *testing.T) {
 func TestADeletedGoverningServiceComesBack(t *testing.T) {
 	w := newScene(t)
 	w.create(web(replicas(1)))
-	w.Eventually(w.Ready("web", 1))
+	w.Eventually(w.hasService("peers"))
 	old := w.Service("peers").UID
 
 	w.Must(w.Client.CoreV1().Services(w.Namespace).Delete(w.Ctx, "peers", metav1.DeleteOptions{}))
@@ -98,6 +95,15 @@ func (w *scene) warnedAbout(service string) func() error {
 			}
 		}
 		return fmt.Errorf("no Warning event says what is wrong with the Service %s", service)
+	}
+}
+
+func (w *scene) hasService(name string) func() error {
+	return func() error {
+		if w.Service(name) == nil {
+			return fmt.Errorf("there is no Service %s", name)
+		}
+		return nil
 	}
 }
 
