@@ -186,19 +186,29 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	if err := mergeKubeconfig(l, o.kubeconfig); err != nil {
 		klog.Background().Error(err, "the user's kubeconfig was left alone", "file", o.kubeconfig)
 	}
-	select {
-	case <-ctx.Done():
-		c.Stop()
-		return nil
-	case err := <-c.Failed():
-		c.Fail(err)
-		return fmt.Errorf("the cluster stopped because a part of it failed: %w (see %s)", err, l.Log("ordinal"))
+	settled := time.After(settling)
+	for {
+		select {
+		case <-settled:
+			if err := cluster.Trim(); err != nil {
+				klog.Background().Error(err, "memory that starting needed is kept")
+			}
+		case <-ctx.Done():
+			c.Stop()
+			return nil
+		case err := <-c.Failed():
+			c.Fail(err)
+			return fmt.Errorf("the cluster stopped because a part of it failed: %w (see %s)", err, l.Log("ordinal"))
+		}
 	}
 }
 
 // gcPercent halves what Go lets the heap grow by: the process idles most of its
 // life, and a machine's memory is dearer than the 0.2% of a core it costs.
 const gcPercent = 50
+
+// settling is how long after the start the last of the caches fill.
+const settling = 10 * time.Second
 
 // logToFile sends what the embedded components say to the cluster's log.
 func logToFile(l layout.Layout) error {
