@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"ordinal.dev/ordinal/internal/cluster/controlplane"
+	"ordinal.dev/ordinal/internal/cluster/dns"
 	"ordinal.dev/ordinal/internal/cluster/etcd"
 	"ordinal.dev/ordinal/internal/cluster/images"
 	"ordinal.dev/ordinal/internal/cluster/node"
@@ -137,6 +138,11 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 		DNS:        c.cfg.address(),
 		ClientCert: controlplane.KubeletClientCert,
 	}))
+	names, err := c.names()
+	if err != nil {
+		return nil, err
+	}
+	parts = append(parts, names)
 	if node.HasNFT() {
 		parts = append(parts, &node.Proxy{Kubeconfig: c.layout.KubeconfigFor(proxyIdentity), PodCIDR: c.cfg.PodCIDR, Address: c.cfg.address()})
 	}
@@ -151,6 +157,22 @@ func (c *Cluster) volumes() (supervisor.Part, error) {
 	return volumes.New(volumes.Config{
 		Client: client, Backend: volumes.NewDirectories(c.layout.Volumes()), Log: c.log.WithName("volumes"),
 	})
+}
+
+func (c *Cluster) names() (supervisor.Part, error) {
+	client, err := c.clientOf(dnsIdentity)
+	if err != nil {
+		return nil, err
+	}
+	const dnsPort = 53
+	return dns.New(dns.Config{
+		Client:     client,
+		Address:    netip.AddrPortFrom(c.cfg.address(), dnsPort),
+		Domain:     c.cfg.Domain,
+		Ranges:     []netip.Prefix{c.cfg.PodCIDR, c.cfg.ServiceCIDR},
+		ResolvConf: "/etc/resolv.conf",
+		Log:        c.log.WithName("dns"),
+	}), nil
 }
 
 func (c *Cluster) statefulSets() (supervisor.Part, error) {
