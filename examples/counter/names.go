@@ -41,8 +41,7 @@ func findPeers(ctx context.Context, lookup lookupSRV, service string) ([]peer, e
 	if service == "" {
 		return nil, errors.New("this pod has no governing service to find peers in")
 	}
-	// The final dot keeps the search domains of /etc/resolv.conf out of it.
-	_, records, err := lookup(ctx, "", "", strings.TrimSuffix(service, ".")+".")
+	_, records, err := lookup(ctx, "", "", service)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func TestOrdinalIsTheNumberAtTheEndOfTheHostname(t *testing.T) {
 
 func TestPeersAreFoundBySRVOfTheGoverningService(t *testing.T) {
 	lookup := func(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
-		if service != "" || proto != "" || name != "web.default.svc.cluster.local." {
+		if service != "" || proto != "" || name != "web.default.svc.cluster.local" {
 			return "", nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 		}
 		return name, []*net.SRV{
