@@ -123,8 +123,8 @@ func TestImagesThatAreNoneAreRefusedInASentence(t *testing.T) {
 }
 
 func TestDataDirectoriesThatCannotServeAreRefusedInASentence(t *testing.T) {
-	notADirectory := filepath.Join(t.TempDir(), "file")
-	foreign := t.TempDir()
+	notADirectory := filepath.Join(shortDir(t), "file")
+	foreign := shortDir(t)
 	for path, content := range map[string]string{notADirectory: "", filepath.Join(foreign, "version"): "999\n"} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
@@ -136,7 +136,7 @@ func TestDataDirectoriesThatCannotServeAreRefusedInASentence(t *testing.T) {
 	}{
 		"not writable":         {filepath.Join(notADirectory, "data"), "not usable"},
 		"of another version":   {foreign, "999"},
-		"beside a running one": {t.TempDir(), lab.dir},
+		"beside a running one": {shortDir(t), lab.dir},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := cluster{binary: lab.binary, dir: test.dir}
@@ -145,8 +145,20 @@ func TestDataDirectoriesThatCannotServeAreRefusedInASentence(t *testing.T) {
 	}
 }
 
+// shortDir is a directory whose path leaves room for those of sockets, which
+// t.TempDir does not.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ordinal-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func TestAFullDiskIsNamed(t *testing.T) {
-	dir := t.TempDir()
+	dir := shortDir(t)
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
 		t.Fatal(err)
 	}

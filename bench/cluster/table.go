@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+)
+
+// A figure is something that is measured. A target of zero is none.
+type figure struct {
+	name   string
+	unit   string
+	target float64
+}
+
+// A table collects measurements. It may be used from several goroutines.
+type table struct {
+	mu      sync.Mutex
+	order   []figure
+	samples map[figure][]float64
+}
+
+func newTable() *table { return &table{samples: map[figure][]float64{}} }
+
+func (t *table) add(f figure, value float64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.samples[f] == nil {
+		t.order = append(t.order, f)
+	}
+	t.samples[f] = append(t.samples[f], value)
+}
+
+// clock adds how long something took, unless it failed.
+func (t *table) clock(f figure, do func() error) error {
+	began := time.Now()
+	if err := do(); err != nil {
+		return err
+	}
+	t.add(f, time.Since(began).Seconds())
+	return nil
+}
+
+func (t *table) print(out io.Writer) {
+	fmt.Fprintf(out, "\n%s\n\n", machine())
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "figure\tmedian\tlowest – highest\ttarget\t")
+	for _, f := range t.order {
+		values := slices.Sorted(slices.Values(t.samples[f]))
+		median := (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+		spread, target, verdict := "", "", ""
+		if len(values) > 1 {
+			spread = fmt.Sprintf("%.2f – %.2f", values[0], values[len(values)-1])
+		}
+		if f.target > 0 {
+			target, verdict = fmt.Sprintf("≤ %g %s", f.target, f.unit), "met"
+			if median > f.target {
+				verdict = "MISSED"
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\t%s\n", f.name, short(median), f.unit, spread, target, verdict)
+	}
+	w.Flush()
+}
+
+// short prints three digits or so.
+func short(value float64) string {
+	if value >= 100 {
+		return fmt.Sprintf("%.0f", value)
+	}
+	return fmt.Sprintf("%.2f", value)
+}
+
+// machine says where the figures come from; they mean little without it.
+func machine() string {
+	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		kernel = []byte("unknown")
+	}
+	return fmt.Sprintf("%d × %s, Linux %s", runtime.NumCPU(), processor(), strings.TrimSpace(string(kernel)))
+}
+
+func processor() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	for line := range strings.Lines(string(info)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
