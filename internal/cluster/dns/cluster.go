@@ -35,6 +35,7 @@ func newCluster(cfg Config) (*kubernetes.Kubernetes, error) {
 	}
 	client := rest.CopyConfig(cfg.Client)
 	client.QPS = -1 // it lists and watches three kinds, no more
+	client.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	k.ClientConfig = clientConfig{rest: client}
 	return k, nil
 }

@@ -37,8 +37,8 @@
 // force before its time. Restartable init containers run; others have
 // completed. Readiness gates count.
 //
-// Probes, resources, config maps and secrets are not looked at, and nothing
-// answers logs or exec. Nothing is remembered that the API does not hold:
+// Probes, resources, config maps and secrets are not looked at, and logs and
+// exec are refused with a sentence that says why. Nothing is remembered that the API does not hold:
 // after a restart every pod goes on from its own status, a delay under way
 // being measured from the whole second the status recorded.
 package simnode

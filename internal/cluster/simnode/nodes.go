@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -95,12 +96,13 @@ func (r *registry) keep(ctx context.Context, n node, found *corev1.Node) error {
 		return err
 	}
 	var err error
+	want := object(n)
 	switch {
 	case found == nil:
-		found, err = r.client.CoreV1().Nodes().Create(ctx, object(n), metav1.CreateOptions{})
-	case !healthy(found, n):
+		found, err = r.client.CoreV1().Nodes().Create(ctx, want, metav1.CreateOptions{})
+	case !healthy(found, want):
 		found = found.DeepCopy()
-		found.Status = object(n).Status
+		found.Status = want.Status
 		found, err = r.client.CoreV1().Nodes().UpdateStatus(ctx, found, metav1.UpdateOptions{})
 	}
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
@@ -158,9 +160,11 @@ func (r *registry) renew(ctx context.Context, n node) error {
 	return nil
 }
 
-// object is the node as it is registered. It has no InternalIP, so that
-// logs and exec are refused at once instead of dialling an address where
-// nothing listens.
+// noContainers is shown to who asks for logs or exec: as the node has no
+// address to dial, the API server refuses at once and lists those it has.
+const noContainers = "its pods run no containers, so there are no logs and no exec"
+
+// object is the node as it is registered.
 func object(n node) *corev1.Node {
 	capacity := corev1.ResourceList{
 		corev1.ResourceCPU:              resource.MustParse("64"),
@@ -188,7 +192,10 @@ func object(n node) *corev1.Node {
 		Status: corev1.NodeStatus{
 			Capacity:    capacity,
 			Allocatable: capacity,
-			Addresses:   []corev1.NodeAddress{{Type: corev1.NodeHostName, Address: n.name}},
+			Addresses: []corev1.NodeAddress{
+				{Type: corev1.NodeHostName, Address: n.name},
+				{Type: "Simulated", Address: noContainers},
+			},
 			Conditions: []corev1.NodeCondition{
 				condition(corev1.NodeMemoryPressure, corev1.ConditionFalse, "KubeletHasSufficientMemory", "simulated"),
 				condition(corev1.NodeDiskPressure, corev1.ConditionFalse, "KubeletHasNoDiskPressure", "simulated"),
@@ -203,10 +210,12 @@ func object(n node) *corev1.Node {
 	}
 }
 
-// healthy tells whether found says of n what object would.
-func healthy(found *corev1.Node, n node) bool {
+// healthy tells whether found is Ready and says of itself what want does.
+func healthy(found, want *corev1.Node) bool {
 	ready := slices.ContainsFunc(found.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 	})
-	return ready && found.Status.Capacity.Pods().Value() == n.capacity()
+	return ready &&
+		equality.Semantic.DeepEqual(found.Status.Capacity, want.Status.Capacity) &&
+		equality.Semantic.DeepEqual(found.Status.Addresses, want.Status.Addresses)
 }
