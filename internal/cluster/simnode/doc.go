@@ -38,7 +38,8 @@
 // completed. Readiness gates count.
 //
 // Probes, resources, config maps and secrets are not looked at, and logs and
-// exec are refused with a sentence that says why. Nothing is remembered that the API does not hold:
-// after a restart every pod goes on from its own status, a delay under way
-// being measured from the whole second the status recorded.
+// exec are refused with a sentence that says why. Nothing is remembered that
+// the API does not hold: after a restart every pod goes on from its own
+// status, a delay under way being measured from the whole second the status
+// recorded.
 package simnode

@@ -86,6 +86,15 @@ func TestNodeReportedDeadIsRevived(t *testing.T) {
 	})
 }
 
+func TestNodeOfAnEarlierLayoutIsRewritten(t *testing.T) {
+	small := object(node{name: "sim-0", pods: addressRange{size: 5}})
+	inWorld(t, 1, []runtime.Object{small}, func(w world) {
+		if got := w.node("sim-0").Status.Capacity.Pods().Value(); got != maxPods {
+			t.Errorf("room for %d pods, want %d", got, maxPods)
+		}
+	})
+}
+
 func TestOnlySurplusSimulatedNodesAreDeleted(t *testing.T) {
 	objects := []runtime.Object{
 		&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "real"}},
