@@ -14,7 +14,14 @@ export GOGC        := 400
 export GOFLAGS     := -buildvcs=false
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X ordinal.dev/ordinal/internal/version.version=$(VERSION)
+# Upstream takes its own version from the linker too; without it every node and
+# `kubectl version` would say v0.0.0-master.
+KUBERNETES := $(shell sed -nE 's/^\s*k8s.io\/kubernetes (v[0-9.]+).*/\1/p' go.mod)
+KUBEPARTS  := $(subst ., ,$(KUBERNETES:v%=%))
+KUBEVAR    := k8s.io/component-base/version
+LDFLAGS := -s -w -X ordinal.dev/ordinal/internal/version.version=$(VERSION) \
+  -X ordinal.dev/ordinal/internal/version.kubernetes=$(KUBERNETES) \
+  -X $(KUBEVAR).gitVersion=$(KUBERNETES) -X $(KUBEVAR).gitMajor=$(word 1,$(KUBEPARTS)) -X $(KUBEVAR).gitMinor=$(word 2,$(KUBEPARTS))
 
 PAYLOAD := internal/cluster/payload/embedded
 TOOLS   := bin/tools/.stamp

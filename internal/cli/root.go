@@ -93,7 +93,7 @@ func newVersion() *cobra.Command {
 		Short: "Print the versions of Ordinal and of the Kubernetes in it",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(c.OutOrStdout(), "ordinal %s, Kubernetes %s\n", version.Ordinal(), version.Kubernetes)
+			_, err := fmt.Fprintf(c.OutOrStdout(), "ordinal %s, Kubernetes %s\n", version.Ordinal(), version.Kubernetes())
 			return err
 		},
 	}
