@@ -38,7 +38,10 @@ func mergeKubeconfig(l layout.Layout, path string) error {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	const name = pki.ContextName
-	user.Clusters[name], user.AuthInfos[name], user.Contexts[name] = own.Clusters[name], own.AuthInfos[name], own.Contexts[name]
+	cluster, auth, kubeContext := own.Clusters[name], own.AuthInfos[name], own.Contexts[name]
+	// clientcmd would write each back to the file it came from.
+	cluster.LocationOfOrigin, auth.LocationOfOrigin, kubeContext.LocationOfOrigin = "", "", ""
+	user.Clusters[name], user.AuthInfos[name], user.Contexts[name] = cluster, auth, kubeContext
 	user.CurrentContext = name
 	return clientcmd.ModifyConfig(access, *user, false)
 }

@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"ordinal.dev/ordinal/internal/cluster/layout"
+)
+
+// run runs a command line and returns what it wrote.
+func run(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	dir := t.TempDir()
+	files := make([]*os.File, 2)
+	for i, name := range []string{"out", "err"} {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files[i] = f
+	}
+	in, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	code = Run(append([]string{"ordinal"}, args...), in, files[0], files[1])
+	text := func(name string) string {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	return code, text("out"), text("err")
+}
+
+func TestMistakesGetOneSentenceAndANonZeroExit(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"up", "--pod-cidr", "ten"}, `--pod-cidr "ten" is not a network`},
+		{[]string{"up", "--nodes", "7"}, `--nodes "7" is not known: use simulated`},
+		{[]string{"up", "--nodes", "simulated=0"}, "at least 1"},
+		{[]string{"up", "--data-dir", file}, "choose another with --data-dir"},
+		{[]string{"kubectl", "--data-dir", dir, "get", "pods"}, "there is no cluster in " + dir},
+		{[]string{"watch", "--data-dir", dir, "sts/x"}, "there is no cluster in " + dir},
+		{[]string{"status", "-o", "xml"}, "-o xml is not known"},
+		{[]string{"fly"}, "unknown command"},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			t.Setenv("KUBECONFIG", filepath.Join(dir, "none"))
+			code, out, errs := run(t, test.args...)
+			if code == 0 {
+				t.Errorf("exit 0, and said %q", out)
+			}
+			if !strings.Contains(errs, test.want) {
+				t.Errorf("got %q, want %q in it", errs, test.want)
+			}
+			if lines := strings.Count(strings.TrimSpace(errs), "\n") + 1; lines > 1 {
+				t.Errorf("%d lines: %q", lines, errs)
+			}
+		})
+	}
+}
+
+func TestDownWithoutAClusterSaysSoAndMakesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "none")
+	code, out, errs := run(t, "down", "--data-dir", dir)
+	if code != 0 || !strings.Contains(out, "nothing to do") {
+		t.Errorf("exit %d, %q, %q", code, out, errs)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the data directory was made")
+	}
+}
+
+func TestPurgeAsksBeforeItDeletes(t *testing.T) {
+	l := layout.Layout{Root: t.TempDir()}
+	if err := os.WriteFile(l.VersionFile(), []byte("1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, _, errs := run(t, "down", "--purge", "--data-dir", l.Root)
+	if code == 0 || !strings.Contains(errs, "--yes") {
+		t.Errorf("without a terminal: exit %d, %q", code, errs)
+	}
+	if _, err := os.Stat(l.VersionFile()); err != nil {
+		t.Errorf("data was deleted without a yes: %v", err)
+	}
+}
+
+func TestKubeconfigIsMergedAndForgottenAgain(t *testing.T) {
+	l := layout.Layout{Root: t.TempDir()}
+	write := func(path, name, server string) {
+		c := api.NewConfig()
+		c.Clusters[name] = &api.Cluster{Server: server, CertificateAuthorityData: []byte("ca of " + name)}
+		c.AuthInfos[name] = &api.AuthInfo{Token: "t"}
+		c.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name}
+		c.CurrentContext = name
+		if err := clientcmd.WriteToFile(*c, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	user := filepath.Join(t.TempDir(), "config")
+	write(user, "work", "https://work.test")
+	write(l.Kubeconfig(), "ordinal", "https://127.0.0.1:6443")
+
+	if err := mergeKubeconfig(l, user); err != nil {
+		t.Fatal(err)
+	}
+	merged, err := clientcmd.LoadFromFile(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if merged.CurrentContext != "ordinal" || merged.Clusters["work"] == nil || merged.Clusters["ordinal"] == nil {
+		t.Errorf("after merging: current %q, clusters %v", merged.CurrentContext, merged.Clusters)
+	}
+	if info, err := os.Stat(user); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+
+	if err := forgetKubeconfig(l, user); err != nil {
+		t.Fatal(err)
+	}
+	left, err := clientcmd.LoadFromFile(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left.Clusters["ordinal"] != nil || left.CurrentContext == "ordinal" || left.Clusters["work"] == nil {
+		t.Errorf("after forgetting: current %q, clusters %v", left.CurrentContext, left.Clusters)
+	}
+}

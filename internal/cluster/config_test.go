@@ -1,0 +1,65 @@
+package cluster
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestDefaultConfigIsValid(t *testing.T) {
+	if err := Default().validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBadConfigIsRefusedWithTheFix(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Config)
+		want   string
+	}{
+		{"relative data directory", func(c *Config) { c.DataDir = "data" }, "absolute path"},
+		{"pod network too small", func(c *Config) { c.PodCIDR = netip.MustParsePrefix("10.1.2.0/28") }, "--pod-cidr 10.1.2.0/28 must be"},
+		{"IPv6", func(c *Config) { c.ServiceCIDR = netip.MustParsePrefix("fd00::/16") }, "--service-cidr fd00::/16 must be an IPv4"},
+		{"overlap", func(c *Config) { c.ServiceCIDR = netip.MustParsePrefix("10.87.128.0/24") }, "overlap"},
+		{"domain", func(c *Config) { c.Domain = "Cluster_local" }, `--domain "Cluster_local"`},
+		{"port", func(c *Config) { c.APIPort = 70000 }, "--api-port 70000 is not a port"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := Default()
+			test.change(&c)
+			if err := c.validate(); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q in it", err, test.want)
+			}
+		})
+	}
+}
+
+func TestPortInUseNamesTheProcess(t *testing.T) {
+	first, err := listen(netip.MustParseAddrPort("127.0.0.1:0"), "--api-port")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	_, err = listen(netip.MustParseAddrPort(first.Addr().String()), "--api-port")
+	if err == nil {
+		t.Fatal("the port was bound twice")
+	}
+	for _, want := range []string{fmt.Sprintf("process %d", os.Getpid()), "--api-port"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+}
+
+func TestTrimLeavesTheProgramRunning(t *testing.T) {
+	before := fmt.Sprint(Default())
+	if err := Trim(); err != nil {
+		t.Fatal(err)
+	}
+	if after := fmt.Sprint(Default()); after != before {
+		t.Errorf("before %s, after %s", before, after)
+	}
+}

@@ -1,0 +1,101 @@
+package node
+
+import (
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"ordinal.dev/ordinal/internal/cluster/layout"
+)
+
+func TestGatewayIsTheFirstAddress(t *testing.T) {
+	if got := Gateway(netip.MustParsePrefix("10.9.8.7/16")); got.String() != "10.9.0.1" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestGraceOfAPodIsFoundOnItsContainers(t *testing.T) {
+	for value, want := range map[string]string{"5": "5s", "": "30s", "soon": "30s", "0": "0s"} {
+		c := &runtimeapi.Container{Annotations: map[string]string{graceAnnotation: value}}
+		if got := grace(c).String(); got != want {
+			t.Errorf("annotation %q: got %s, want %s", value, got, want)
+		}
+	}
+}
+
+// program starts a copy of sleep from the data directory.
+func program(t *testing.T, l layout.Layout, name string) *exec.Cmd {
+	t.Helper()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(sleep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(l.Bin(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(l.Bin(), name)
+	if err := os.WriteFile(path, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "600")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return cmd
+}
+
+func TestOnlyProcessesOfTheDataDirectoryAreEnded(t *testing.T) {
+	ours, theirs := layout.Layout{Root: t.TempDir()}, layout.Layout{Root: t.TempDir()}
+	containerd, other := program(t, ours, "containerd"), program(t, theirs, "containerd")
+	found, err := Processes(ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(found["containerd"], []int{containerd.Process.Pid}) {
+		t.Errorf("found %v, want only %d", found, containerd.Process.Pid)
+	}
+	if err := endProcesses(ours); err != nil {
+		t.Fatal(err)
+	}
+	left, err := Processes(theirs)
+	if err != nil || !slices.Equal(left["containerd"], []int{other.Process.Pid}) {
+		t.Errorf("the other directory's process: %v, %v", left, err)
+	}
+}
+
+func TestANotedProcessIDOfAnotherProgramIsNotContainerd(t *testing.T) {
+	l := layout.Layout{Root: t.TempDir()}
+	if err := os.MkdirAll(l.Run(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(l.ContainerdPID(), []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if pid := RunningContainerd(l); pid != 0 {
+		t.Errorf("took process %d for our containerd", pid)
+	}
+}
+
+func TestLongDataDirectoryIsRefusedBeforeAnythingStarts(t *testing.T) {
+	_, err := Preflight(layout.Layout{Root: "/" + strings.Repeat("x", maxRoot)})
+	if err == nil || !strings.Contains(err.Error(), "shorter --data-dir") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMountPointsAreUnescaped(t *testing.T) {
+	if got := unescape(`/a\040b\134c`); got != `/a b\c` {
+		t.Errorf("got %q", got)
+	}
+}
