@@ -116,11 +116,20 @@ const dyingFor = 3 * time.Second
 // isUp says whether a cluster runs on the data directory, and is not just the
 // last of one that was killed.
 func (r *root) isUp(ctx context.Context, l layout.Layout) bool {
-	for deadline := time.Now().Add(dyingFor); instance.Alive(l); {
-		if s, err := instance.Read(l); err != nil || s.Phase != instance.Running || answers(ctx, l) || time.Now().After(deadline) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	dead := time.After(dyingFor)
+	for instance.Alive(l) {
+		if s, err := instance.Read(l); err != nil || s.Phase != instance.Running || answers(ctx, l) {
 			return true
 		}
-		time.Sleep(50 * time.Millisecond)
+		select {
+		case <-tick.C:
+		case <-dead:
+			return true
+		case <-ctx.Done():
+			return true
+		}
 	}
 	return false
 }
