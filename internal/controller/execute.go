@@ -145,7 +145,7 @@ func (p *pass) write(ctx context.Context, a plan.Action) error {
 	case plan.Delete:
 		return p.delete(ctx, a.Object)
 	case plan.Update:
-		return p.update(ctx, a.Object, a.Fields)
+		return p.update(ctx, a.Object, a.Change)
 	case plan.Adopt:
 		return p.adopt(ctx, a.Object)
 	case plan.Release:
@@ -209,18 +209,18 @@ func (p *pass) delete(ctx context.Context, object client.Object) error {
 	return nil
 }
 
-// update merges fields into the object, provided it is still as it was seen.
-func (p *pass) update(ctx context.Context, object client.Object, fields map[string]any) error {
+// update makes the change, provided the object is still as it was seen.
+func (p *pass) update(ctx context.Context, object client.Object, change plan.Change) error {
 	metadata := map[string]any{"uid": object.GetUID(), "resourceVersion": object.GetResourceVersion()}
 	patch := map[string]any{"metadata": metadata}
-	for key, value := range fields {
-		if key != "metadata" {
-			patch[key] = value
-			continue
-		}
-		for k, v := range value.(map[string]any) {
-			metadata[k] = v
-		}
+	if change.Number != 0 {
+		patch["revision"] = change.Number
+	}
+	if change.Labels != nil {
+		metadata["labels"] = change.Labels
+	}
+	if change.Owners != nil {
+		metadata["ownerReferences"] = *change.Owners
 	}
 	return p.patch(ctx, object, types.MergePatchType, patch)
 }

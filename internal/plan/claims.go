@@ -47,9 +47,9 @@ func (p *planner) claimInTheWay(m *member) string {
 		switch {
 		case claim == nil || why != "":
 		case claim.DeletionTimestamp != nil:
-			why = fmt.Sprintf("waits until its claim %s, which is being deleted, is gone", name)
+			why = fmt.Sprintf("cannot have its claim %s before the one that is being deleted is gone", name)
 		case p.retention().WhenScaled == appsv1.DeletePersistentVolumeClaimRetentionPolicyType && refersToOther(claim, m.name, "", identity.PodKind):
-			why = fmt.Sprintf("waits until its claim %s, which was scaled down, is gone", name)
+			why = fmt.Sprintf("cannot have its claim %s before the one of the pod that was scaled down is gone", name)
 		}
 	})
 	return why
@@ -63,19 +63,18 @@ func (p *planner) claimOwners(m *member) []Action {
 		if claim == nil {
 			return
 		}
-		if p.retains() {
-			// Nothing to warn of: others may own what is retained.
-		} else if other := p.otherController(claim, m); other != "" {
-			p.warn("ConflictingController", fmt.Sprintf(
-				"claim %s is controlled by %s: the retention policy is not applied to it", name, other))
+		why := p.whyOwners(m)
+		if other := p.otherController(claim, m); other != "" && !p.retains() {
+			why = "it is controlled by " + other
+			p.warn("ConflictingController", fmt.Sprintf("the retention policy is not applied to claim %s: %s", name, why))
 		}
 		refs, ok := p.wantedOwners(claim, m)
 		if !ok || sameOwners(refs, claim.OwnerReferences) {
 			return
 		}
 		actions = append(actions, Action{
-			Verb: Update, Object: claim, Fields: map[string]any{"metadata": map[string]any{"ownerReferences": refs}},
-			Why: p.whyOwners(m),
+			Verb: Update, Object: claim, Change: Change{Owners: &refs},
+			Why: why,
 		})
 	})
 	return actions

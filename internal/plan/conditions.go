@@ -51,7 +51,7 @@ func (p *planner) availability() verdict {
 	case worst == nil && p.ordinals.Count == 0:
 		return verdict{corev1.ConditionTrue, "AllAvailable", "no pods are wanted"}
 	case worst == nil:
-		return verdict{corev1.ConditionTrue, "AllAvailable", fmt.Sprintf("all %d pods are available", p.ordinals.Count)}
+		return verdict{corev1.ConditionTrue, "AllAvailable", fmt.Sprintf("%d of %d pods are available", p.ordinals.Count, p.ordinals.Count)}
 	case p.Refused != nil:
 		return verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
 	}

@@ -121,7 +121,7 @@ func (p *planner) wait(m *member, holds string) {
 // that nothing else waits for.
 func (p *planner) awaitAvailable() {
 	if m := p.firstUnavailable(); m != nil && len(p.plan.Waits) == 0 && m.action < 0 {
-		p.wait(m, "completion")
+		p.wait(m, "")
 	}
 }
 

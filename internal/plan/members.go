@@ -76,8 +76,10 @@ func (p *planner) claim(m *member, belongs bool) {
 		}
 	case !belongs:
 		m.state, m.words = Foreign, "exists, without the labels of spec.selector, and was not made by this set"
-	case !p.mayAct() || m.pod.DeletionTimestamp != nil:
-		m.state, m.words = Foreign, "has no owner, and is not adopted"
+	case m.pod.DeletionTimestamp != nil:
+		m.state, m.words = Foreign, "is terminating, and has no owner"
+	case !p.mayAct():
+		m.state, m.words = Foreign, "has no owner"
 	default:
 		m.state, m.words = Adopting, "is being adopted"
 		p.do(Action{Verb: Adopt, Object: m.pod, Why: "it matches spec.selector and nobody owns it"})

@@ -42,7 +42,7 @@ type Verb string
 
 const (
 	Create  Verb = "create"
-	Update  Verb = "update"  // merge Fields into the object
+	Update  Verb = "update"  // make the Change
 	Delete  Verb = "delete"  // only the object as seen: UID and resourceVersion must match
 	Adopt   Verb = "adopt"   // make the set its controller, after a fresh look at the set
 	Release Verb = "release" // the set is its controller no more
@@ -52,19 +52,26 @@ const (
 type Action struct {
 	Verb   Verb
 	Object Object // what to create, or the object as it was seen
-	// Fields is a JSON merge patch, for Update.
-	Fields map[string]any
+	// Change is what Update sets.
+	Change Change
 	// Needs are done first, in order; if one fails, this action is not done.
 	Needs []Action
 	// Why is the reason, in words that follow "because".
 	Why string
 }
 
+// Change is what an Update sets; what is zero stays as it is.
+type Change struct {
+	Number int64                    // of a revision
+	Labels map[string]string        // besides those there are
+	Owners *[]metav1.OwnerReference // in place of those there are
+}
+
 // A Wait is something that the plan cannot do yet.
 type Wait struct {
 	For   string // what is waited for, nearly always a pod: "web-1"
 	State string // what it is doing, as in "web-1 is terminating"
-	Holds string // what waits for it, as in "creating web-2"
+	Holds string // what waits for it, as in "creating web-2"; empty for nothing else
 }
 
 // Event is a Kubernetes event about the set.

@@ -28,7 +28,7 @@ func (p *planner) repairMembers() {
 		}
 		if drift := identity.Drift(m.pod, m.ordinal); drift != nil {
 			p.do(Action{
-				Verb: Update, Object: m.pod, Fields: map[string]any{"metadata": map[string]any{"labels": drift}},
+				Verb: Update, Object: m.pod, Change: Change{Labels: drift},
 				Why: "its labels do not say which member it is",
 			})
 		}

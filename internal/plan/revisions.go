@@ -37,7 +37,7 @@ func (p *planner) chooseRevisions() {
 		p.history = append(p.history, p.update)
 	case revision.Renumber:
 		p.do(Action{
-			Verb: Update, Object: p.update, Fields: map[string]any{"revision": p.update.Revision},
+			Verb: Update, Object: p.update, Change: Change{Number: p.update.Revision},
 			Why: "the pod template is that of an earlier revision again",
 		})
 	}

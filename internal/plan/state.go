@@ -133,7 +133,7 @@ func unreadyWords(pod *corev1.Pod) string {
 	}
 	for _, c := range pod.Status.ContainerStatuses {
 		if !c.Ready {
-			return fmt.Sprintf("is running but not ready: container %s is not", c.Name)
+			return fmt.Sprintf("is running but not ready (container %s)", c.Name)
 		}
 	}
 	return "is running but not ready"

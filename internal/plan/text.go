@@ -6,6 +6,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"ordinal.dev/ordinal/internal/identity"
 )
@@ -28,17 +30,66 @@ func (a Action) Kind() string {
 // headline is the action without its reason: "create pod web-1 at web-6d4b75cb6d".
 func (a Action) headline() string {
 	text := fmt.Sprintf("%s %s %s", a.Verb, a.Kind(), a.Object.GetName())
-	if pod, ok := a.Object.(*corev1.Pod); ok && a.Verb == Create {
-		text += " at " + identity.Revision(pod)
+	switch a.Verb {
+	case Create:
+		return text + made(a.Object)
+	case Update:
+		return text + a.Change.String()
 	}
 	return text
+}
+
+// made says what matters about an object that is to be created.
+func made(object Object) string {
+	switch o := object.(type) {
+	case *corev1.Pod:
+		return " at " + identity.Revision(o)
+	case *corev1.PersistentVolumeClaim:
+		if len(o.OwnerReferences) > 0 {
+			return " owned by " + owners(o.OwnerReferences)
+		}
+	case *corev1.Service:
+		var ports []string
+		for _, p := range o.Spec.Ports {
+			ports = append(ports, fmt.Sprintf("%s %d/%s", p.Name, p.Port, p.Protocol))
+		}
+		return fmt.Sprintf(" headless for %s on %s", labels.FormatLabels(o.Spec.Selector), strings.Join(ports, ", "))
+	}
+	return ""
+}
+
+// String is the change as words that follow the object's name.
+func (c Change) String() string {
+	var text string
+	if c.Number != 0 {
+		text += fmt.Sprintf(" to number %d", c.Number)
+	}
+	if c.Labels != nil {
+		text += " to be labelled " + labels.FormatLabels(c.Labels)
+	}
+	if c.Owners != nil {
+		text += " to be owned by " + owners(*c.Owners)
+	}
+	return text
+}
+
+func owners(refs []metav1.OwnerReference) string {
+	if len(refs) == 0 {
+		return "nobody"
+	}
+	return strings.Join(lines(refs, func(r metav1.OwnerReference) string { return r.Kind + " " + r.Name }), " and ")
 }
 
 // String is one line: what is done, and why.
 func (a Action) String() string { return a.headline() + ", because " + a.Why }
 
 // String is one line: what waits, and for what.
-func (w Wait) String() string { return fmt.Sprintf("%s waits: %s %s", w.Holds, w.For, w.State) }
+func (w Wait) String() string {
+	if w.Holds == "" {
+		return w.For + " " + w.State
+	}
+	return fmt.Sprintf("%s waits: %s %s", w.Holds, w.For, w.State)
+}
 
 // String is the plan as text, for people and for golden files.
 func (p *Plan) String() string {

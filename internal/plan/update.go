@@ -100,15 +100,19 @@ func (p *planner) rollOutInParallel(due []*member) {
 		}
 	}
 	for _, m := range due {
+		if m.state != Available {
+			p.remove(m, p.whyOutdated(m)+"; it is not available anyway")
+		}
+	}
+	for _, m := range due {
 		switch {
 		case m.state != Available:
-			p.remove(m, fmt.Sprintf("%s, and it %s already", p.whyOutdated(m), m.words))
 		case budget > 0:
 			budget--
 			p.remove(m, p.whyOutdated(m))
 		case blocker != nil:
 			p.wait(blocker, "updating "+m.name)
-			blocker = nil
+			return
 		}
 	}
 }

@@ -64,13 +64,12 @@ var defaults = map[string]any{
 
 func sameObject(parent string, a, b map[string]any) bool {
 	for key, x := range a {
-		y, both := b[key]
-		if both && !same(key, x, y) || !both && !omissible(parent, key, x, a) {
+		if y := b[key]; y != nil && x != nil && !same(key, x, y) || y == nil && !omissible(parent, key, x, a) {
 			return false
 		}
 	}
 	for key, y := range b {
-		if _, both := a[key]; !both && !omissible(parent, key, y, b) {
+		if a[key] == nil && !omissible(parent, key, y, b) {
 			return false
 		}
 	}
@@ -106,11 +105,12 @@ func omissible(parent, key string, value any, object map[string]any) bool {
 	case []any:
 		return len(v) == 0
 	}
-	if key == "imagePullPolicy" {
-		image, _ := object["image"].(string)
-		return value == defaultPullPolicy(image)
-	}
-	if key == "serviceAccount" { // the old spelling of serviceAccountName
+	switch {
+	case key == "imagePullPolicy":
+		return value == defaultPullPolicy(object["image"])
+	case parent == "image" && key == "pullPolicy":
+		return value == defaultPullPolicy(object["reference"])
+	case key == "serviceAccount": // the old spelling of serviceAccountName
 		return value == object["serviceAccountName"]
 	}
 	if d, ok := defaults[parent+"."+key]; ok {
@@ -124,11 +124,12 @@ func omissible(parent, key string, value any, object map[string]any) bool {
 }
 
 // defaultPullPolicy is Always for an image with the tag "latest", or with
-// neither tag nor digest, and IfNotPresent for every other.
-func defaultPullPolicy(image string) string {
-	name, _, pinned := strings.Cut(image, "@")
+// neither tag nor digest, and IfNotPresent for every other and for none.
+func defaultPullPolicy(image any) string {
+	text, _ := image.(string)
+	name, _, pinned := strings.Cut(text, "@")
 	_, tag, tagged := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
-	if tag == "latest" || !tagged && !pinned {
+	if tag == "latest" || text != "" && !tagged && !pinned {
 		return "Always"
 	}
 	return "IfNotPresent"
