@@ -36,7 +36,7 @@ func bench(ctx context.Context, runs int, binary, image, manifest string) error 
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "ordinal-bench-")
+	dir, err := os.MkdirTemp("", "ordinal-")
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func runWithCluster(m *testing.M) (code int, err error) {
 	}
 	defer goOn()
 
-	dir, err := os.MkdirTemp("", "ordinal-e2e-")
+	dir, err := os.MkdirTemp("", "ordinal-")
 	if err != nil {
 		return 0, err
 	}

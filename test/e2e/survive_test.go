@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -75,11 +76,12 @@ func TestContainersAndDataSurviveTheKillOfOrdinal(t *testing.T) {
 
 func TestDataSurvivesDownAndUpAndDownLeavesNothing(t *testing.T) {
 	s := counterScene(t)
+	stopped := s.containers()
 	lab.run(t, "down")
 	s.Must(nothingLeft())
 	lab.run(t, "up", "--kubeconfig", "")
 	s = s.again()
-	s.Eventually(s.Ready("counter", 3))
+	s.Eventually(s.startedAnew(stopped))
 	s.countsAreKept()
 }
 
@@ -92,6 +94,19 @@ func (s *scene) containers() map[string]string {
 		}
 	}
 	return ids
+}
+
+// startedAnew objects until every pod is Ready with another container than it
+// had. Right after a start the pods' status is still that of before.
+func (s *scene) startedAnew(stopped map[string]string) func() error {
+	return func() error {
+		for pod, id := range s.containers() {
+			if id == stopped[pod] || !world.IsReady(s.Pod(pod)) {
+				return fmt.Errorf("%s is not Ready again", pod)
+			}
+		}
+		return s.Ready("counter", 3)()
+	}
 }
 
 func TestUpTwiceIsANoOpThatSaysSo(t *testing.T) {
