@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/clientcmd/api"
 
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/pki"
@@ -29,13 +30,9 @@ func mergeKubeconfig(l layout.Layout, path string) error {
 	if err != nil {
 		return err
 	}
-	access, err := userAccess(path)
+	access, user, err := openKubeconfig(path)
 	if err != nil {
 		return err
-	}
-	user, err := access.GetStartingConfig()
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	const name = pki.ContextName
 	cluster, auth, kubeContext := own.Clusters[name], own.AuthInfos[name], own.Contexts[name]
@@ -53,13 +50,9 @@ func forgetKubeconfig(l layout.Layout, path string) error {
 	if err != nil || path == "" {
 		return nil // never came up, or was never merged
 	}
-	access, err := userAccess(path)
+	access, user, err := openKubeconfig(path)
 	if err != nil {
 		return err
-	}
-	user, err := access.GetStartingConfig()
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	const name = pki.ContextName
 	theirs, ok := user.Clusters[name]
@@ -75,11 +68,17 @@ func forgetKubeconfig(l layout.Layout, path string) error {
 	return clientcmd.ModifyConfig(access, *user, false)
 }
 
-func userAccess(path string) (*clientcmd.PathOptions, error) {
+// openKubeconfig reads a kubeconfig, which need not exist, and returns how to
+// write it.
+func openKubeconfig(path string) (*clientcmd.PathOptions, *api.Config, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	access := clientcmd.NewDefaultPathOptions()
 	access.LoadingRules.ExplicitPath = path
-	return access, nil
+	config, err := access.GetStartingConfig()
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return access, config, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
 
+	"ordinal.dev/ordinal/internal/cluster"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/node"
@@ -26,6 +27,9 @@ type report struct {
 	Memory  []memory `json:"memory"`
 	Logs    string   `json:"logs"`
 }
+
+// full is when a disk has no room for the store's next segment, in bytes.
+const full = 64 << 20
 
 // memory is the resident memory of the processes that run one program.
 type memory struct {
@@ -74,6 +78,9 @@ func newReport(l layout.Layout) (report, error) {
 		rep.Memory = append(rep.Memory, memory{"ordinal", 1, resident(s.PID)})
 	} else if s.Phase == instance.Running || s.Phase == instance.Starting || s.Phase == instance.Stopping {
 		rep.Phase, rep.Error = instance.Failed, "the cluster's process was killed; containers go on, and `ordinal up` takes them over"
+		if left, err := cluster.DiskLeft(l.Root); err == nil && left < full {
+			rep.Error = "the disk is full, and the cluster's process ended; what was acknowledged is stored. Free some space, and `ordinal up` goes on"
+		}
 	}
 	children, err := node.Processes(l)
 	if err != nil {
@@ -103,6 +110,9 @@ func (r *root) printReport(rep report) error {
 	fmt.Fprintln(r.out, ".")
 	if rep.Error != "" {
 		fmt.Fprintf(r.out, "Reason: %s\n", rep.Error)
+		for _, line := range rep.LogTail {
+			fmt.Fprintf(r.out, "  %s\n", line)
+		}
 	}
 	for _, n := range rep.Notes {
 		fmt.Fprintf(r.out, "Note: %s.\n", n)

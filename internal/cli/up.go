@@ -38,6 +38,7 @@ type upOptions struct {
 
 const upLong = `Start a Kubernetes on this machine and wait until pods can run.
 
+What is not given is as it was at the last start in this data directory.
 It needs root. With --nodes simulated it needs no privilege: API, controllers,
 scheduler and volumes are real, and pods only pretend to run.`
 
@@ -48,28 +49,29 @@ func (r *root) newUp() *cobra.Command {
 		Short: "Start the cluster",
 		Long:  upLong,
 		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return r.up(c.Context(), &o, os.Args) },
+		RunE:  func(c *cobra.Command, _ []string) error { return r.up(c.Context(), &o, c.Flags().Changed) },
 	}
 	f := c.Flags()
 	f.BoolVar(&o.foreground, "foreground", false, "stay in the foreground, as systemd wants it; Ctrl-C stops everything")
-	f.StringVar(&o.nodes, "nodes", "", "simulated, or simulated=N: nodes that only pretend to run pods")
+	f.StringVar(&o.nodes, "nodes", "machine", "machine: this one; simulated or simulated=N: nodes that only pretend to run pods")
 	f.StringVar(&o.podCIDR, "pod-cidr", o.cfg.PodCIDR.String(), "network of the pods")
 	f.StringVar(&o.serviceCIDR, "service-cidr", o.cfg.ServiceCIDR.String(), "network of ClusterIP Services")
 	f.StringVar(&o.cfg.Domain, "domain", o.cfg.Domain, "DNS domain of the cluster")
 	f.IntVar(&o.cfg.APIPort, "api-port", o.cfg.APIPort, "port of the API server")
 	f.IntVar(&o.cfg.KubeletPort, "kubelet-port", o.cfg.KubeletPort, "port of the kubelet")
+	f.IntVar(&o.cfg.ImagesPort, "images-port", o.cfg.ImagesPort, "port from which containerd gets loaded images")
 	f.StringVar(&o.kubeconfig, "kubeconfig", userKubeconfig(), `kubeconfig to add the context "ordinal" to; "" for none`)
 	f.BoolVar(&o.detached, "detached", false, "run as the background process of up")
 	_ = f.MarkHidden("detached")
 	return c
 }
 
-func (r *root) up(ctx context.Context, o *upOptions, args []string) error {
+func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) bool) error {
 	l, err := r.layout()
 	if err != nil {
 		return err
 	}
-	if err := o.complete(l); err != nil {
+	if err := o.complete(l, given); err != nil {
 		return err
 	}
 	switch {
@@ -80,31 +82,59 @@ func (r *root) up(ctx context.Context, o *upOptions, args []string) error {
 	case o.foreground:
 		return r.upForeground(ctx, o, l)
 	default:
-		return r.upBackground(ctx, o, l, args)
+		return r.upBackground(ctx, o, l)
 	}
 }
 
-// complete parses what flags carry as text.
-func (o *upOptions) complete(l layout.Layout) error {
-	o.cfg.DataDir = l.Root
-	var err error
-	if o.cfg.PodCIDR, err = netip.ParsePrefix(o.podCIDR); err != nil {
-		return fmt.Errorf("--pod-cidr %q is not a network such as 10.87.0.0/16", o.podCIDR)
+// complete parses what flags carry as text, and takes the rest from the last
+// start.
+func (o *upOptions) complete(l layout.Layout, given func(flag string) bool) error {
+	cfg, err := cluster.Saved(l)
+	if err != nil {
+		return err
 	}
-	if o.cfg.ServiceCIDR, err = netip.ParsePrefix(o.serviceCIDR); err != nil {
-		return fmt.Errorf("--service-cidr %q is not a network such as 10.88.0.0/16", o.serviceCIDR)
-	}
-	kind, count, given := strings.Cut(o.nodes, "=")
-	switch {
-	case o.nodes == "":
-	case kind != "simulated":
-		return fmt.Errorf("--nodes %q is not known: use simulated or simulated=N, or leave it out to run real containers", o.nodes)
-	case !given:
-		o.cfg.SimulatedNodes = 1
-	default:
-		if o.cfg.SimulatedNodes, err = strconv.Atoi(count); err != nil || o.cfg.SimulatedNodes < 1 {
-			return fmt.Errorf("--nodes %q: N must be a whole number of at least 1", o.nodes)
+	for flag, take := range map[string]func() error{
+		"pod-cidr":     func() error { return parseNetwork(&cfg.PodCIDR, "--pod-cidr", o.podCIDR) },
+		"service-cidr": func() error { return parseNetwork(&cfg.ServiceCIDR, "--service-cidr", o.serviceCIDR) },
+		"nodes":        func() error { return parseNodes(&cfg.SimulatedNodes, o.nodes) },
+		"domain":       func() error { cfg.Domain = o.cfg.Domain; return nil },
+		"api-port":     func() error { cfg.APIPort = o.cfg.APIPort; return nil },
+		"kubelet-port": func() error { cfg.KubeletPort = o.cfg.KubeletPort; return nil },
+		"images-port":  func() error { cfg.ImagesPort = o.cfg.ImagesPort; return nil },
+	} {
+		if given(flag) {
+			if err := take(); err != nil {
+				return err
+			}
 		}
+	}
+	o.cfg = cfg
+	return nil
+}
+
+func parseNetwork(to *netip.Prefix, flag, text string) error {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return fmt.Errorf("%s %q is not a network such as %s", flag, text, *to)
+	}
+	*to = p
+	return nil
+}
+
+func parseNodes(to *int, text string) error {
+	kind, count, counted := strings.Cut(text, "=")
+	*to = 1
+	switch {
+	case text == "machine":
+		*to = 0
+	case kind != "simulated":
+		return fmt.Errorf("--nodes %q is not known: use simulated or simulated=N, or machine to run real containers on this one", text)
+	case counted:
+		n, err := strconv.Atoi(count)
+		if err != nil || n < 1 {
+			return fmt.Errorf("--nodes %q: N must be a whole number of at least 1", text)
+		}
+		*to = n
 	}
 	return nil
 }
@@ -240,7 +270,7 @@ func logToFile(l layout.Layout) error {
 
 // upBackground starts the cluster in a process of its own and follows its
 // state until it is up.
-func (r *root) upBackground(ctx context.Context, o *upOptions, l layout.Layout, args []string) error {
+func (r *root) upBackground(ctx context.Context, o *upOptions, l layout.Layout) error {
 	log, err := logs.Open(l.Log("ordinal"))
 	if err != nil {
 		return unusable(l, err)
@@ -254,7 +284,7 @@ func (r *root) upBackground(ctx context.Context, o *upOptions, l layout.Layout, 
 	if err != nil {
 		return err
 	}
-	child := exec.Command(self, append(args[1:], "--detached", "--data-dir", l.Root)...)
+	child := exec.Command(self, append(os.Args[1:], "--detached", "--data-dir", l.Root)...)
 	child.Stdout, child.Stderr = log, log
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := child.Start(); err != nil {

@@ -110,6 +110,12 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := c.makeDirs(); err != nil {
 		return fmt.Errorf("the data directory %s is not usable: %w", c.layout.Root, err)
 	}
+	if err := enoughDisk(c.layout.Root); err != nil {
+		return err
+	}
+	if err := c.cfg.save(); err != nil {
+		return err
+	}
 	if !c.cfg.simulated() {
 		if err := c.prepareNode(); err != nil {
 			return err
@@ -149,6 +155,9 @@ func (c *Cluster) prepareNode() error {
 	if err := node.EnsureBridge(c.layout.Root, c.cfg.PodCIDR); err != nil {
 		return err
 	}
+	if err := c.portsFree(); err != nil {
+		return err
+	}
 	if err := node.EnsureCgroup(); err != nil {
 		return err
 	}
@@ -160,6 +169,23 @@ func (c *Cluster) prepareNode() error {
 	}
 	c.journal.set(func(s *instance.State) { s.Notes = notes })
 	return c.writeResolvConf()
+}
+
+// portsFree says who holds a port that parts will listen on, before any starts.
+func (c *Cluster) portsFree() error {
+	for _, p := range []struct {
+		port int
+		flag string
+	}{{c.cfg.KubeletPort, "--kubelet-port"}, {c.cfg.ImagesPort, "--images-port"}, {dnsPort, "--pod-cidr (names are served on port 53 of the pod network's first address)"}} {
+		l, err := listen(netip.AddrPortFrom(c.cfg.address(), uint16(p.port)), p.flag)
+		if err != nil {
+			return err
+		}
+		if err := l.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeResolvConf is what pods with the machine's DNS get: its own may be on a

@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"regexp"
 
@@ -29,12 +31,52 @@ type Config struct {
 	Domain      string
 	APIPort     int // 0 takes a free one
 	KubeletPort int
+	ImagesPort  int
 	// SimulatedNodes is how many nodes to simulate; 0 makes this machine the
 	// node.
 	SimulatedNodes int
 	StatefulSets   StatefulSets
 	// AuditPolicy and AuditLog switch on the API server's auditing.
 	AuditPolicy, AuditLog string
+}
+
+// Saved is the configuration that the data directory was last started with,
+// or the default where it never was.
+func Saved(l layout.Layout) (Config, error) {
+	c := Default()
+	data, err := os.ReadFile(l.Config())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return c, fmt.Errorf("the data directory %s is not usable (choose another with --data-dir, or use sudo): %w", l.Root, err)
+	}
+	if err == nil {
+		if err := json.Unmarshal(data, &c); err != nil {
+			return c, fmt.Errorf("%s cannot be read; remove it to start with defaults: %w", l.Config(), err)
+		}
+	}
+	c.DataDir = l.Root
+	return c, nil
+}
+
+// save keeps the configuration for the next start. What Services and volumes
+// already hold cannot be changed under them.
+func (c Config) save() error {
+	before, err := Saved(c.layout())
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(c.layout().Config()); err == nil {
+		switch {
+		case before.ServiceCIDR != c.ServiceCIDR:
+			return fmt.Errorf("this cluster's Services have addresses in %s, which cannot become %s: leave --service-cidr out, or begin anew with another --data-dir", before.ServiceCIDR, c.ServiceCIDR)
+		case before.simulated() != c.simulated():
+			return fmt.Errorf("this cluster was made with nodes that are %s, which its volumes are bound to: leave --nodes out, or begin anew with another --data-dir", before.nodes())
+		}
+	}
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(c.layout().Config(), data, 0o644)
 }
 
 // Default is the cluster that `ordinal up` starts.
@@ -46,6 +88,7 @@ func Default() Config {
 		Domain:      "cluster.local",
 		APIPort:     6443,
 		KubeletPort: 10250,
+		ImagesPort:  10252,
 	}
 }
 
@@ -80,7 +123,7 @@ func (c Config) validate() error {
 	if !domain.MatchString(c.Domain) {
 		errs = append(errs, fmt.Errorf("--domain %q is not a DNS name: use lower-case letters, digits, dashes and dots", c.Domain))
 	}
-	for flag, port := range map[string]int{"--api-port": c.APIPort, "--kubelet-port": c.KubeletPort} {
+	for flag, port := range map[string]int{"--api-port": c.APIPort, "--kubelet-port": c.KubeletPort, "--images-port": c.ImagesPort} {
 		if port < 0 || port > 65535 {
 			errs = append(errs, fmt.Errorf("%s %d is not a port: use 1 to 65535", flag, port))
 		}

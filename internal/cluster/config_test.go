@@ -63,3 +63,35 @@ func TestTrimLeavesTheProgramRunning(t *testing.T) {
 		t.Errorf("before %s, after %s", before, after)
 	}
 }
+
+func TestConfigOfTheLastStartIsKept(t *testing.T) {
+	c := Default()
+	c.DataDir = t.TempDir()
+	c.Domain, c.SimulatedNodes = "example.test", 3
+	if err := c.save(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Saved(c.layout())
+	if err != nil || got != c {
+		t.Errorf("got %+v, %v; want %+v", got, err, c)
+	}
+}
+
+func TestWhatIsStoredCannotBeChangedUnderIt(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"--service-cidr": func(c *Config) { c.ServiceCIDR = netip.MustParsePrefix("10.99.0.0/16") },
+		"--nodes":        func(c *Config) { c.SimulatedNodes = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Default()
+			c.DataDir = t.TempDir()
+			if err := c.save(); err != nil {
+				t.Fatal(err)
+			}
+			change(&c)
+			if err := c.save(); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("got %v, want %q in it", err, name)
+			}
+		})
+	}
+}

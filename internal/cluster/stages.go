@@ -23,8 +23,8 @@ import (
 	"ordinal.dev/ordinal/internal/controller"
 )
 
-// registryPort is the images' port on the pod bridge.
-const registryPort = 5000
+// dnsPort is where resolvers ask; resolv.conf(5) knows no other.
+const dnsPort = 53
 
 // storeStage is what needs no API: the store, and what runs containers.
 func (c *Cluster) storeStage(ctx context.Context) ([]supervisor.Part, error) {
@@ -43,7 +43,7 @@ func (c *Cluster) storeStage(ctx context.Context) ([]supervisor.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := netip.AddrPortFrom(c.cfg.address(), registryPort).String()
+	address := netip.AddrPortFrom(c.cfg.address(), uint16(c.cfg.ImagesPort)).String()
 	mirror := images.Mirror{
 		Address: address, CA: c.pki.Cert(controlplane.AuthorityCert),
 		Cert: c.pki.Cert(containerdIdentity), Key: c.pki.Key(containerdIdentity),
@@ -164,7 +164,6 @@ func (c *Cluster) names() (supervisor.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	const dnsPort = 53
 	return dns.New(dns.Config{
 		Client:     client,
 		Address:    netip.AddrPortFrom(c.cfg.address(), dnsPort),

@@ -14,6 +14,9 @@ func (l Layout) path(elem ...string) string {
 // VersionFile holds the format of the directory; see Format.
 func (l Layout) VersionFile() string { return l.path("version") }
 
+// Config holds what the cluster was last started with.
+func (l Layout) Config() string { return l.path("config.json") }
+
 // LockFile is flock'ed by the running cluster for as long as it lives.
 func (l Layout) LockFile() string { return l.path("run", "lock") }
 

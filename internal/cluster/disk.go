@@ -1,0 +1,33 @@
+package cluster
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// leastDisk is what a start needs, with the container runtime unpacked and
+// room for the store's log.
+const leastDisk = 256 << 20
+
+// enoughDisk refuses to start on a disk that is about to be full: etcd ends on
+// the first write that fails.
+func enoughDisk(dir string) error {
+	left, err := DiskLeft(dir)
+	if err != nil {
+		return err
+	}
+	if left < leastDisk {
+		return fmt.Errorf("the disk of %s has %d MB left and %d MB are needed: free some space and start again; what is stored is intact", dir, left>>20, leastDisk>>20)
+	}
+	return nil
+}
+
+// DiskLeft is how many bytes can be written below dir.
+func DiskLeft(dir string) (int64, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return 0, fmt.Errorf("asking for the free space of %s: %w", dir, err)
+	}
+	return int64(fs.Bavail) * fs.Bsize, nil
+}
