@@ -1,6 +1,9 @@
 package node
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -8,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
@@ -26,6 +30,34 @@ func TestGraceOfAPodIsFoundOnItsContainers(t *testing.T) {
 		if got := grace(c).String(); got != want {
 			t.Errorf("annotation %q: got %s, want %s", value, got, want)
 		}
+	}
+}
+
+// runtime records what it is asked to do.
+type runtime struct{ asked []string }
+
+func (r *runtime) ExecSync(_ context.Context, id string, command []string, _ time.Duration) ([]byte, []byte, error) {
+	r.asked = append(r.asked, fmt.Sprint("exec ", id, " ", command))
+	return nil, nil, errors.New("exit status 1")
+}
+
+func (r *runtime) StopContainer(_ context.Context, id string, seconds int64) error {
+	r.asked = append(r.asked, fmt.Sprint("stop ", id, " ", seconds))
+	return nil
+}
+
+func TestPreStopHookRunsFirstAndItsFailureStopsNothing(t *testing.T) {
+	c := &runtimeapi.Container{Id: "c", Annotations: map[string]string{
+		graceAnnotation:   "10",
+		preStopAnnotation: `{"exec":{"command":["flush"]}}`,
+	}}
+	var r runtime
+	err := stopContainer(t.Context(), &r, c, "")
+	if want := []string{"exec c [flush]", "stop c 10"}; !slices.Equal(r.asked, want) {
+		t.Errorf("asked %q, want %q", r.asked, want)
+	}
+	if err == nil || !strings.Contains(err.Error(), "preStop") {
+		t.Errorf("the hook's failure is not told: %v", err)
 	}
 }
 

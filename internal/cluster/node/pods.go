@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,15 +15,8 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/layout"
 )
 
-// The kubelet leaves a pod's grace period on its containers for whoever must
-// stop them without the API.
-const graceAnnotation = "io.kubernetes.pod.terminationGracePeriod"
-
-// defaultGrace is the API's own default for pods that do not say.
-const defaultGrace = 30 * time.Second
-
-// stopPods stops every container with its pod's grace period, all at once, and
-// removes the sandboxes. The API still holds the pods, so the next start runs
+// stopPods stops every container as its pod asks for, all at once, and removes
+// the sandboxes. The API still holds the pods, so the next start runs
 // them again under the same names.
 func stopPods(ctx context.Context, l layout.Layout, report func(string)) error {
 	cri, err := remote.NewRemoteRuntimeService(ctx, "unix://"+l.ContainerdSocket(), 2*time.Minute, nil, false)
@@ -56,6 +48,10 @@ func stopPods(ctx context.Context, l layout.Layout, report func(string)) error {
 }
 
 func stopPod(ctx context.Context, cri internalapi.RuntimeService, sandbox string) error {
+	status, err := cri.PodSandboxStatus(ctx, sandbox, false)
+	if err != nil {
+		return err
+	}
 	containers, err := cri.ListContainers(ctx, &runtimeapi.ContainerFilter{PodSandboxId: sandbox})
 	if err != nil {
 		return err
@@ -66,21 +62,9 @@ func stopPod(ctx context.Context, cri internalapi.RuntimeService, sandbox string
 		if c.State != runtimeapi.ContainerState_CONTAINER_RUNNING {
 			continue
 		}
-		wg.Go(func() { errs[i] = cri.StopContainer(ctx, c.Id, int64(grace(c).Seconds())) })
+		wg.Go(func() { errs[i] = stopContainer(ctx, cri, c, status.GetStatus().GetNetwork().GetIp()) })
 	}
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	if err := cri.StopPodSandbox(ctx, sandbox); err != nil {
-		return err
-	}
-	return cri.RemovePodSandbox(ctx, sandbox)
-}
-
-func grace(c *runtimeapi.Container) time.Duration {
-	if s, err := strconv.ParseInt(c.Annotations[graceAnnotation], 10, 64); err == nil {
-		return time.Duration(s) * time.Second
-	}
-	return defaultGrace
+	// The sandbox goes whatever a hook said: nothing may be left running.
+	return errors.Join(errors.Join(errs...), cri.StopPodSandbox(ctx, sandbox), cri.RemovePodSandbox(ctx, sandbox))
 }

@@ -1,0 +1,96 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// The kubelet leaves these on every container for whoever must stop it without
+// the API.
+const (
+	graceAnnotation   = "io.kubernetes.pod.terminationGracePeriod"
+	preStopAnnotation = "io.kubernetes.container.preStopHandler"
+)
+
+const (
+	// defaultGrace is the API's own default for pods that do not say.
+	defaultGrace = 30 * time.Second
+	// leastGrace is what the kubelet too leaves a container whose hook has
+	// used up its time.
+	leastGrace = 2 * time.Second
+)
+
+// stopper is what stopping a container takes of CRI.
+type stopper interface {
+	ExecSync(ctx context.Context, container string, command []string, timeout time.Duration) (stdout, stderr []byte, err error)
+	StopContainer(ctx context.Context, container string, timeout int64) error
+}
+
+// stopContainer runs the container's preStop hook and stops it, both within the
+// pod's grace period, as the kubelet would. A hook that fails keeps nothing.
+func stopContainer(ctx context.Context, cri stopper, c *runtimeapi.Container, address string) error {
+	began, grace := time.Now(), grace(c)
+	hook, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	hookErr := preStop(hook, cri, c, address)
+	left := max(grace-time.Since(began), min(grace, leastGrace))
+	return errors.Join(hookErr, cri.StopContainer(ctx, c.Id, int64(left.Round(time.Second).Seconds())))
+}
+
+func preStop(ctx context.Context, cri stopper, c *runtimeapi.Container, address string) error {
+	text := c.Annotations[preStopAnnotation]
+	if text == "" {
+		return nil
+	}
+	var h corev1.LifecycleHandler
+	if err := json.Unmarshal([]byte(text), &h); err != nil {
+		return fmt.Errorf("reading the preStop hook: %w", err)
+	}
+	deadline, _ := ctx.Deadline()
+	switch {
+	case h.Exec != nil:
+		if _, _, err := cri.ExecSync(ctx, c.Id, h.Exec.Command, time.Until(deadline)); err != nil {
+			return fmt.Errorf("running the preStop hook: %w", err)
+		}
+	case h.Sleep != nil:
+		select {
+		case <-time.After(time.Duration(h.Sleep.Seconds) * time.Second):
+		case <-ctx.Done():
+		}
+	case h.HTTPGet != nil:
+		return get(ctx, h.HTTPGet, address)
+	}
+	return nil
+}
+
+func get(ctx context.Context, action *corev1.HTTPGetAction, address string) error {
+	if action.Host != "" {
+		address = action.Host
+	}
+	url := "http://" + net.JoinHostPort(address, strconv.Itoa(action.Port.IntValue())) + action.Path
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("calling the preStop hook: %w", err)
+	}
+	return response.Body.Close()
+}
+
+func grace(c *runtimeapi.Container) time.Duration {
+	if s, err := strconv.ParseInt(c.Annotations[graceAnnotation], 10, 64); err == nil {
+		return time.Duration(s) * time.Second
+	}
+	return defaultGrace
+}
