@@ -37,7 +37,7 @@ func stopPods(ctx context.Context, l layout.Layout, report func(string)) error {
 	var wg sync.WaitGroup
 	for i, s := range sandboxes {
 		wg.Go(func() {
-			if err := stopPod(ctx, cri, s.Id); err != nil {
+			if err := stopPod(ctx, cri, s.Id, report); err != nil {
 				errs[i] = fmt.Errorf("pod %s/%s: %w", s.Metadata.Namespace, s.Metadata.Name, err)
 			}
 			report(fmt.Sprintf("stopped pod %s/%s, %d to go", s.Metadata.Namespace, s.Metadata.Name, left.Add(-1)))
@@ -47,7 +47,7 @@ func stopPods(ctx context.Context, l layout.Layout, report func(string)) error {
 	return errors.Join(errs...)
 }
 
-func stopPod(ctx context.Context, cri internalapi.RuntimeService, sandbox string) error {
+func stopPod(ctx context.Context, cri internalapi.RuntimeService, sandbox string, report func(string)) error {
 	status, err := cri.PodSandboxStatus(ctx, sandbox, false)
 	if err != nil {
 		return err
@@ -62,9 +62,8 @@ func stopPod(ctx context.Context, cri internalapi.RuntimeService, sandbox string
 		if c.State != runtimeapi.ContainerState_CONTAINER_RUNNING {
 			continue
 		}
-		wg.Go(func() { errs[i] = stopContainer(ctx, cri, c, status.GetStatus().GetNetwork().GetIp()) })
+		wg.Go(func() { errs[i] = stopContainer(ctx, cri, c, status.GetStatus().GetNetwork().GetIp(), report) })
 	}
 	wg.Wait()
-	// The sandbox goes whatever a hook said: nothing may be left running.
 	return errors.Join(errors.Join(errs...), cri.StopPodSandbox(ctx, sandbox), cri.RemovePodSandbox(ctx, sandbox))
 }

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -36,14 +35,17 @@ type stopper interface {
 }
 
 // stopContainer runs the container's preStop hook and stops it, both within the
-// pod's grace period, as the kubelet would. A hook that fails keeps nothing.
-func stopContainer(ctx context.Context, cri stopper, c *runtimeapi.Container, address string) error {
+// pod's grace period, as the kubelet would. A hook that fails is told of, and
+// keeps nothing from stopping.
+func stopContainer(ctx context.Context, cri stopper, c *runtimeapi.Container, address string, report func(string)) error {
 	began, grace := time.Now(), grace(c)
 	hook, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	hookErr := preStop(hook, cri, c, address)
+	if err := preStop(hook, cri, c, address); err != nil {
+		report(fmt.Sprintf("container %s: %v", c.GetMetadata().GetName(), err))
+	}
 	left := max(grace-time.Since(began), min(grace, leastGrace))
-	return errors.Join(hookErr, cri.StopContainer(ctx, c.Id, int64(left.Round(time.Second).Seconds())))
+	return cri.StopContainer(ctx, c.Id, int64(left.Round(time.Second).Seconds()))
 }
 
 func preStop(ctx context.Context, cri stopper, c *runtimeapi.Container, address string) error {
