@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -60,6 +61,9 @@ func (r *root) newUp() *cobra.Command {
 	f.IntVar(&o.cfg.APIPort, "api-port", o.cfg.APIPort, "port of the API server")
 	f.IntVar(&o.cfg.KubeletPort, "kubelet-port", o.cfg.KubeletPort, "port of the kubelet")
 	f.IntVar(&o.cfg.ImagesPort, "images-port", o.cfg.ImagesPort, "port from which containerd gets loaded images")
+	f.BoolVar(&o.cfg.NoController, "no-controller", false, "leave StatefulSets to a controller that you run")
+	f.StringVar(&o.cfg.AuditPolicy, "audit-policy", "", "file that says what the API server records, with --audit-log")
+	f.StringVar(&o.cfg.AuditLog, "audit-log", "", "file to which the API server writes its record")
 	f.StringVar(&o.kubeconfig, "kubeconfig", userKubeconfig(), `kubeconfig to add the context "ordinal" to; "" for none`)
 	f.BoolVar(&o.detached, "detached", false, "run as the background process of up")
 	_ = f.MarkHidden("detached")
@@ -94,13 +98,16 @@ func (o *upOptions) complete(l layout.Layout, given func(flag string) bool) erro
 		return err
 	}
 	for flag, take := range map[string]func() error{
-		"pod-cidr":     func() error { return parseNetwork(&cfg.PodCIDR, "--pod-cidr", o.podCIDR) },
-		"service-cidr": func() error { return parseNetwork(&cfg.ServiceCIDR, "--service-cidr", o.serviceCIDR) },
-		"nodes":        func() error { return parseNodes(&cfg.SimulatedNodes, o.nodes) },
-		"domain":       func() error { cfg.Domain = o.cfg.Domain; return nil },
-		"api-port":     func() error { cfg.APIPort = o.cfg.APIPort; return nil },
-		"kubelet-port": func() error { cfg.KubeletPort = o.cfg.KubeletPort; return nil },
-		"images-port":  func() error { cfg.ImagesPort = o.cfg.ImagesPort; return nil },
+		"pod-cidr":      func() error { return parseNetwork(&cfg.PodCIDR, "--pod-cidr", o.podCIDR) },
+		"service-cidr":  func() error { return parseNetwork(&cfg.ServiceCIDR, "--service-cidr", o.serviceCIDR) },
+		"nodes":         func() error { return parseNodes(&cfg.SimulatedNodes, o.nodes) },
+		"domain":        func() error { cfg.Domain = o.cfg.Domain; return nil },
+		"api-port":      func() error { cfg.APIPort = o.cfg.APIPort; return nil },
+		"kubelet-port":  func() error { cfg.KubeletPort = o.cfg.KubeletPort; return nil },
+		"images-port":   func() error { cfg.ImagesPort = o.cfg.ImagesPort; return nil },
+		"no-controller": func() error { cfg.NoController = o.cfg.NoController; return nil },
+		"audit-policy":  func() error { return absolute(&cfg.AuditPolicy, o.cfg.AuditPolicy) },
+		"audit-log":     func() error { return absolute(&cfg.AuditLog, o.cfg.AuditLog) },
 	} {
 		if given(flag) {
 			if err := take(); err != nil {
@@ -110,6 +117,14 @@ func (o *upOptions) complete(l layout.Layout, given func(flag string) bool) erro
 	}
 	o.cfg = cfg
 	return nil
+}
+
+// absolute makes a path mean the same at the next start, from elsewhere.
+func absolute(to *string, path string) (err error) {
+	if *to = path; path != "" {
+		*to, err = filepath.Abs(path)
+	}
+	return err
 }
 
 func parseNetwork(to *netip.Prefix, flag, text string) error {

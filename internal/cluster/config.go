@@ -13,16 +13,6 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/node"
 )
 
-// StatefulSets says who reconciles StatefulSets.
-type StatefulSets string
-
-// The controllers a cluster can be given.
-const (
-	ByOrdinal StatefulSets = ""        // Ordinal's controller, in this process
-	ByInTree  StatefulSets = "in-tree" // upstream's, to compare with
-	ByNobody  StatefulSets = "nobody"  // one that the caller runs
-)
-
 // Config describes a cluster. Default is the one `ordinal up` starts.
 type Config struct {
 	DataDir     string
@@ -35,8 +25,11 @@ type Config struct {
 	// SimulatedNodes is how many nodes to simulate; 0 makes this machine the
 	// node.
 	SimulatedNodes int
-	StatefulSets   StatefulSets
-	// AuditPolicy and AuditLog switch on the API server's auditing.
+	// NoController leaves StatefulSets to a controller that somebody else
+	// runs.
+	NoController bool
+	// AuditPolicy is a file for the API server; with AuditLog it switches
+	// auditing on.
 	AuditPolicy, AuditLog string
 }
 
@@ -127,6 +120,9 @@ func (c Config) validate() error {
 		if port < 0 || port > 65535 {
 			errs = append(errs, fmt.Errorf("%s %d is not a port: use 1 to 65535", flag, port))
 		}
+	}
+	if (c.AuditPolicy == "") != (c.AuditLog == "") {
+		errs = append(errs, errors.New("--audit-policy and --audit-log go together: give both or none"))
 	}
 	if c.SimulatedNodes < 0 {
 		errs = append(errs, fmt.Errorf("--nodes simulated=%d: there must be at least one", c.SimulatedNodes))

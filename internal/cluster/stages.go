@@ -98,10 +98,9 @@ func (c *Cluster) apiServer(listener net.Listener) supervisor.Part {
 func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor.Part, error) {
 	parts := []supervisor.Part{
 		&controlplane.Controllers{
-			Kubeconfig:         c.layout.KubeconfigFor(controlplane.ControllersCert),
-			PKI:                c.pki,
-			ServiceCIDR:        c.cfg.ServiceCIDR,
-			InTreeStatefulSets: c.cfg.StatefulSets == ByInTree,
+			Kubeconfig:  c.layout.KubeconfigFor(controlplane.ControllersCert),
+			PKI:         c.pki,
+			ServiceCIDR: c.cfg.ServiceCIDR,
 		},
 		&controlplane.Scheduler{
 			Kubeconfig: c.layout.KubeconfigFor(controlplane.SchedulerCert),
@@ -113,7 +112,7 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 		return nil, err
 	}
 	parts = append(parts, storage)
-	if c.cfg.StatefulSets == ByOrdinal {
+	if !c.cfg.NoController {
 		sets, err := c.statefulSets()
 		if err != nil {
 			return nil, err

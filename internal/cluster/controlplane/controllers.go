@@ -12,14 +12,12 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/pki"
 )
 
-// Controllers is kube-controller-manager.
+// Controllers is kube-controller-manager, with all controllers but the one for
+// StatefulSets.
 type Controllers struct {
 	Kubeconfig  string // its own identity
 	PKI         pki.Dir
 	ServiceCIDR netip.Prefix
-	// InTreeStatefulSets switches on upstream's StatefulSet controller, for
-	// comparing with it. It must be off where Ordinal's runs.
-	InTreeStatefulSets bool
 }
 
 // Name implements supervisor.Part.
@@ -49,10 +47,7 @@ func (c *Controllers) Run(ctx context.Context) error {
 	// The API server's own priority and fairness is the limit that counts.
 	s.Generic.ClientConnection.QPS, s.Generic.ClientConnection.Burst = 200, 400
 	s.Generic.LeaderElection.LeaderElect = false
-	s.Generic.Controllers = []string{"*"}
-	if !c.InTreeStatefulSets {
-		s.Generic.Controllers = append(s.Generic.Controllers, "-statefulset-controller")
-	}
+	s.Generic.Controllers = []string{"*", "-statefulset-controller"}
 	s.SecureServing.BindPort = 0
 	s.KubeCloudShared.UseServiceAccountCredentials = true
 	s.KubeCloudShared.ConfigureCloudRoutes = false
