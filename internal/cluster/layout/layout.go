@@ -43,8 +43,8 @@ func (l Layout) PKI() string { return l.path("pki") }
 // Etcd holds the store.
 func (l Layout) Etcd() string { return l.path("etcd") }
 
-// EtcdSocket is where etcd listens; no other user can reach it.
-func (l Layout) EtcdSocket() string { return l.path("run", "etcd.sock") }
+// EtcdSocket is where etcd listens: in a directory that no other user enters.
+func (l Layout) EtcdSocket() string { return l.path("etcd", "etcd.sock") }
 
 // Logs holds one file a process or part.
 func (l Layout) Logs() string { return l.path("logs") }
