@@ -75,6 +75,9 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 	if err != nil {
 		return err
 	}
+	if err := cluster.Check(l); err != nil {
+		return err
+	}
 	if err := o.complete(l, given); err != nil {
 		return err
 	}
@@ -268,7 +271,7 @@ const settling = 10 * time.Second
 func logToFile(l layout.Layout) error {
 	f, err := logs.Open(l.Log("ordinal"))
 	if err != nil {
-		return unusable(l, err)
+		return err
 	}
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
@@ -288,7 +291,7 @@ func logToFile(l layout.Layout) error {
 func (r *root) upBackground(ctx context.Context, o *upOptions, l layout.Layout) error {
 	log, err := logs.Open(l.Log("ordinal"))
 	if err != nil {
-		return unusable(l, err)
+		return err
 	}
 	defer log.Close()
 	start, err := log.Seek(0, io.SeekEnd)
@@ -366,10 +369,6 @@ func (r *root) explainFailure(l layout.Layout, s instance.State, logStart int64,
 	}
 	fmt.Fprintf(r.err, "ordinal: %v\n\nThe last lines of %s:\n  %s\n", err, path, strings.Join(last, "\n  "))
 	return errSaid
-}
-
-func unusable(l layout.Layout, err error) error {
-	return fmt.Errorf("the data directory %s is not usable (choose another with --data-dir, or use sudo): %w", l.Root, err)
 }
 
 func (r *root) nextSteps(o *upOptions, s instance.State) {

@@ -39,7 +39,7 @@ func Saved(l layout.Layout) (Config, error) {
 	c := Default()
 	data, err := os.ReadFile(l.Config())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return c, fmt.Errorf("the data directory %s is not usable (choose another with --data-dir, or use sudo): %w", l.Root, err)
+		return c, err
 	}
 	if err == nil {
 		if err := json.Unmarshal(data, &c); err != nil {

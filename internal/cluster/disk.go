@@ -4,6 +4,9 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"ordinal.dev/ordinal/internal/cluster/instance"
+	"ordinal.dev/ordinal/internal/cluster/layout"
 )
 
 // leastDisk is what a start needs, with the container runtime unpacked and
@@ -18,9 +21,18 @@ func enoughDisk(dir string) error {
 		return err
 	}
 	if left < leastDisk {
-		return fmt.Errorf("the disk of %s has %d MB left and %d MB are needed: free some space and start again; what is stored is intact", dir, left>>20, leastDisk>>20)
+		return fmt.Errorf("the disk of %s is full or nearly so (%d MB left, %d MB needed): free some space and start again; what is stored is intact", dir, left>>20, leastDisk>>20)
 	}
 	return nil
+}
+
+// Check makes the data directory, or says why no cluster can run on it. Start
+// does the same; a caller that starts one in another process can say it sooner.
+func Check(l layout.Layout) error {
+	if err := instance.Prepare(l); err != nil {
+		return err
+	}
+	return enoughDisk(l.Root)
 }
 
 // DiskLeft is how many bytes can be written below dir.

@@ -74,13 +74,18 @@ func (e *InUse) Error() string {
 	return fmt.Sprintf("%s is in use by the cluster with process id %d", e.Dir, e.PID)
 }
 
-// Acquire makes the data directory ready for this process and locks it. The
-// lock is held until release is called or the process ends.
-func Acquire(l layout.Layout) (release func(), err error) {
+// Prepare makes the data directory, or says why it cannot serve.
+func Prepare(l layout.Layout) error {
 	if err := os.MkdirAll(l.Run(), 0o711); err != nil {
-		return nil, fmt.Errorf("the data directory %s is not usable (choose another with --data-dir): %w", l.Root, err)
+		return fmt.Errorf("the data directory %s is not usable (choose another with --data-dir, or use sudo): %w", l.Root, err)
 	}
-	if err := checkFormat(l); err != nil {
+	return checkFormat(l)
+}
+
+// Acquire prepares the data directory and locks it. The lock is held until
+// release is called or the process ends.
+func Acquire(l layout.Layout) (release func(), err error) {
+	if err := Prepare(l); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(l.LockFile(), os.O_CREATE|os.O_RDWR, 0o600)

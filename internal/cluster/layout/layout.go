@@ -61,6 +61,9 @@ func (l Layout) Containerd() string { return l.path("containerd") }
 // ContainerdState holds containerd's state of running tasks.
 func (l Layout) ContainerdState() string { return l.path("run", "containerd") }
 
+// ShimSockets holds the sockets of containerd's shims; its path must be short.
+func (l Layout) ShimSockets() string { return l.path("run", "s") }
+
 // ContainerdSocket is the CRI endpoint.
 func (l Layout) ContainerdSocket() string { return l.path("run", "containerd.sock") }
 

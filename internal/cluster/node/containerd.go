@@ -95,7 +95,7 @@ func (c *Containerd) configure() error {
 		"Root": c.Layout.Containerd(), "State": c.Layout.ContainerdState(),
 		"Socket": c.Layout.ContainerdSocket(), "Bin": c.Layout.Bin(),
 		"Hosts": c.Layout.RegistryHosts(), "CNI": c.Layout.CNI(), "CNIState": c.Layout.CNIState(),
-		"Sandbox": c.Sandbox, "Bridge": Bridge, "PodCIDR": c.PodCIDR.String(),
+		"ShimSockets": c.Layout.ShimSockets(), "Sandbox": c.Sandbox, "Bridge": Bridge, "PodCIDR": c.PodCIDR.String(),
 	}
 	for path, text := range map[string]string{
 		c.Layout.ContainerdConfig():                          containerdConfig,

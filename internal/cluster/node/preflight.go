@@ -11,9 +11,10 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/layout"
 )
 
-// maxRoot is the longest path of a data directory: containerd puts its shims'
-// sockets below it, and the kernel ends a socket's path at 108 bytes.
-const maxRoot = 36
+// maxRoot is the longest path of a data directory. The kernel ends a socket's
+// path at 108 bytes, for which containerd wants the directory of its shims'
+// sockets, run/s, to have at most 42.
+const maxRoot = 42 - len("/run/s")
 
 // Preflight says what keeps this machine from being a node, in one error that
 // names the cure, and what will work less than fully, as notes.

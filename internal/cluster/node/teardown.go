@@ -43,7 +43,7 @@ func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
 		try("removing the pod network", removeBridge())
 		removeDevicePlugins()
 	}
-	for _, dir := range []string{l.ContainerdState(), l.CNIState(), l.ContainerdSocket(), l.ContainerdPID()} {
+	for _, dir := range []string{l.ContainerdState(), l.ShimSockets(), l.CNIState(), l.ContainerdSocket(), l.ContainerdPID()} {
 		try("removing run-time state", os.RemoveAll(dir))
 	}
 	return errors.Join(failed...)
