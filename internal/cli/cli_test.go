@@ -54,7 +54,7 @@ func TestMistakesGetOneSentenceAndANonZeroExit(t *testing.T) {
 		{[]string{"up", "--pod-cidr", "ten"}, `--pod-cidr "ten" is not a network`},
 		{[]string{"up", "--nodes", "7"}, `--nodes "7" is not known: use simulated`},
 		{[]string{"up", "--nodes", "simulated=0"}, "at least 1"},
-		{[]string{"up", "--data-dir", file}, "choose another with --data-dir"},
+		{[]string{"up", "--nodes", "simulated", "--data-dir", file}, "choose another with --data-dir"},
 		{[]string{"kubectl", "--data-dir", dir, "get", "pods"}, "there is no cluster in " + dir},
 		{[]string{"watch", "--data-dir", dir, "sts/x"}, "there is no cluster in " + dir},
 		{[]string{"status", "-o", "xml"}, "-o xml is not known"},

@@ -75,10 +75,10 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 	if err != nil {
 		return err
 	}
-	if err := cluster.Check(l); err != nil {
+	if err := o.complete(l, given); err != nil {
 		return err
 	}
-	if err := o.complete(l, given); err != nil {
+	if err := cluster.Check(o.cfg); err != nil {
 		return err
 	}
 	switch {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/node"
@@ -38,7 +39,7 @@ type Config struct {
 func Saved(l layout.Layout) (Config, error) {
 	c := Default()
 	data, err := os.ReadFile(l.Config())
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 		return c, err
 	}
 	if err == nil {

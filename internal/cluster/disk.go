@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ordinal.dev/ordinal/internal/cluster/instance"
-	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/cluster/node"
 )
 
 // leastDisk is what a start needs, with the container runtime unpacked and
@@ -26,13 +26,19 @@ func enoughDisk(dir string) error {
 	return nil
 }
 
-// Check makes the data directory, or says why no cluster can run on it. Start
-// does the same; a caller that starts one in another process can say it sooner.
-func Check(l layout.Layout) error {
-	if err := instance.Prepare(l); err != nil {
+// Check makes the data directory, or says why this user, machine or directory
+// can have no such cluster. Start finds the same; a caller that starts it in
+// another process can say it sooner.
+func Check(c Config) error {
+	if !c.simulated() {
+		if err := node.Privileged(); err != nil {
+			return err
+		}
+	}
+	if err := instance.Prepare(c.layout()); err != nil {
 		return err
 	}
-	return enoughDisk(l.Root)
+	return enoughDisk(c.DataDir)
 }
 
 // DiskLeft is how many bytes can be written below dir.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,16 +23,8 @@ func Preflight(l layout.Layout) (notes []string, err error) {
 	if len(l.Root) > maxRoot {
 		return nil, fmt.Errorf("the path of the data directory %s is longer than the %d bytes that sockets below it leave room for: choose a shorter --data-dir", l.Root, maxRoot)
 	}
-	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("running containers needs root: run it with sudo, or use --nodes simulated, which needs no privilege")
-	}
-	for _, c := range []struct {
-		bit  uintptr
-		name string
-	}{{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
-		if has, err := capable(c.bit); err != nil || !has {
-			return nil, fmt.Errorf("running containers needs the capability %s, which this root does not have (is this itself a container?): use --nodes simulated", c.name)
-		}
+	if err := Privileged(); err != nil {
+		return nil, err
 	}
 	if err := tryOverlay(l.Run()); err != nil {
 		return nil, fmt.Errorf("the kernel cannot mount overlayfs in %s (try: modprobe overlay; or put --data-dir on a local disk; or use --nodes simulated): %w", l.Root, err)
@@ -40,6 +33,22 @@ func Preflight(l layout.Layout) (notes []string, err error) {
 		notes = append(notes, "nft is not installed: ClusterIP Services will not route (headless ones will); install the package nftables and start again")
 	}
 	return notes, nil
+}
+
+// Privileged says what this user lacks for running containers.
+func Privileged() error {
+	if os.Geteuid() != 0 {
+		return errors.New("running containers needs root: run it with sudo, or use --nodes simulated, which needs no privilege")
+	}
+	for _, c := range []struct {
+		bit  uintptr
+		name string
+	}{{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}, {unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}} {
+		if has, err := capable(c.bit); err != nil || !has {
+			return fmt.Errorf("running containers needs the capability %s, which this root does not have (is this itself a container?): use --nodes simulated", c.name)
+		}
+	}
+	return nil
 }
 
 // HasNFT says whether kube-proxy can do its work.
