@@ -31,13 +31,12 @@ func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
 	if RunningContainerd(l) != 0 {
 		try("stopping pods", stopPods(ctx, l, report))
 	}
-	report("stopping containerd")
-	try("stopping containerd", endProcesses(l))
-	report("removing mounts, network and cgroups")
+	try("stopping containerd", endProcesses(l, report))
 	try("unmounting", unmountBelow(l.Root))
 	// Every piece of the machine that is not below the data directory carries
 	// the bridge's mark; without the bridge there is none, or it is another's.
 	if owner, err := Owner(); err == nil && owner == l.Root {
+		report("removing the pod network and cgroups")
 		try("removing the pods' cgroups", removeCgroup())
 		try("removing nftables rules", removeTables())
 		try("removing the pod network", removeBridge())
@@ -60,7 +59,7 @@ func removeDevicePlugins() {
 
 // endProcesses ends every process that runs a binary of the data directory:
 // containerd, and shims that lost it.
-func endProcesses(l layout.Layout) error {
+func endProcesses(l layout.Layout, report func(string)) error {
 	for _, step := range []struct {
 		signal   syscall.Signal
 		patience time.Duration
@@ -69,6 +68,10 @@ func endProcesses(l layout.Layout) error {
 		if err != nil {
 			return err
 		}
+		if len(pids) == 0 {
+			return nil
+		}
+		report(fmt.Sprintf("ending %d processes of the container runtime", len(pids)))
 		ctx, cancel := context.WithTimeout(context.Background(), step.patience)
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, step.signal)
