@@ -51,6 +51,13 @@ func (p *progress) line(part, format string, args ...any) {
 	fmt.Fprintf(p.out, format, args...)
 }
 
+// once says a sentence the first time it is called.
+func (p *progress) once(sentence string) {
+	if !p.said[sentence] {
+		p.line(sentence, "%s\n", sentence)
+	}
+}
+
 // clear removes the live line.
 func (p *progress) clear() {
 	if p.live {

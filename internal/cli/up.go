@@ -212,10 +212,14 @@ func (r *root) alreadyUp(l layout.Layout) error {
 func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) error {
 	p := newProgress(r.out)
 	err := r.serve(ctx, o, l, func(s instance.State) {
-		p.show(s)
-		if s.Phase == instance.Running {
+		switch s.Phase {
+		case instance.Running:
 			p.finish()
 			r.nextSteps(o, s)
+		case instance.Starting:
+			p.show(s)
+		case instance.Stopping:
+			p.once("Stopping.")
 		}
 	})
 	if err != nil {
