@@ -79,7 +79,7 @@ func (p *pass) batches(ctx context.Context, actions []plan.Action) error {
 		for _, err := range errs {
 			if err != nil {
 				failed = append(failed, err)
-				size = 1
+				size = 1 // and two with the next batch
 			}
 		}
 	}
@@ -92,9 +92,11 @@ func joined(errs []error) error {
 	var conflict error
 	var worse []error
 	for _, err := range errs {
-		if apierrors.IsConflict(err) {
+		switch {
+		case err == nil:
+		case apierrors.IsConflict(err):
 			conflict = err
-		} else {
+		default:
 			worse = append(worse, err)
 		}
 	}

@@ -18,6 +18,7 @@ type memory struct {
 	refused      *plan.Refusal
 	warned       map[plan.Event]bool // warnings that hold and have been recorded
 	behindSince  time.Time           // since when the written status is out of date
+	conflicts    int                 // plans in a row that somebody else's write made void
 }
 
 // memories holds the memory of every set.

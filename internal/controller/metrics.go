@@ -2,6 +2,7 @@ package controller
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +21,10 @@ type metrics struct {
 	staleSkips                  *prometheus.CounterVec
 	planSeconds, applySeconds   prometheus.Histogram
 	writes                      *prometheus.CounterVec
+	sets                        *prometheus.GaugeVec
+
+	mu         sync.Mutex
+	conditions map[types.NamespacedName][]appsv1.StatefulSetCondition // as counted in sets
 }
 
 // newMetrics registers the metrics, or finds those that an earlier controller of
@@ -50,10 +55,14 @@ func newMetrics() (*metrics, error) {
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ordinal_writes_total", Help: "Writes to the API server.",
 		}, []string{"resource", "verb", "result"}),
+		sets: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ordinal_sets", Help: "StatefulSets by condition.",
+		}, []string{"condition", "status"}),
+		conditions: map[types.NamespacedName][]appsv1.StatefulSetCondition{},
 	}
 	return m, errors.Join(
 		register(&m.maxUnavailable), register(&m.unavailable), register(&m.staleSkips),
-		register(&m.planSeconds), register(&m.applySeconds), register(&m.writes),
+		register(&m.planSeconds), register(&m.applySeconds), register(&m.writes), register(&m.sets),
 	)
 }
 
@@ -83,6 +92,23 @@ func (m *metrics) planned(key types.NamespacedName, set *appsv1.StatefulSet, p *
 	labels := []string{key.Namespace, key.Name, string(set.Spec.PodManagementPolicy)}
 	m.maxUnavailable.WithLabelValues(labels...).Set(float64(p.MaxUnavailable))
 	m.unavailable.WithLabelValues(labels...).Set(float64(p.Unavailable))
+	m.count(key, p.Status.Conditions)
+}
+
+// count puts the set's present conditions in place of its earlier ones.
+func (m *metrics) count(key types.NamespacedName, present []appsv1.StatefulSetCondition) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.conditions[key] {
+		m.sets.WithLabelValues(string(c.Type), string(c.Status)).Dec()
+	}
+	for _, c := range present {
+		m.sets.WithLabelValues(string(c.Type), string(c.Status)).Inc()
+	}
+	m.conditions[key] = present
+	if len(present) == 0 {
+		delete(m.conditions, key)
+	}
 }
 
 func (m *metrics) applied(actions int, took time.Duration) {
@@ -107,6 +133,7 @@ func (m *metrics) forget(key types.NamespacedName) {
 	if m == nil {
 		return
 	}
+	m.count(key, nil)
 	labels := prometheus.Labels{"statefulset_namespace": key.Namespace, "statefulset_name": key.Name}
 	m.maxUnavailable.DeletePartialMatch(labels)
 	m.unavailable.DeletePartialMatch(labels)

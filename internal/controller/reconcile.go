@@ -81,11 +81,16 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	}
 	r.warn(set, made.Events, m)
 	statusDue, statusErr := r.report(ctx, set, made, m)
+	if conflict := joined([]error{err, statusErr}); apierrors.IsConflict(conflict) {
+		// Somebody else was faster. The cache is about to show what they did; should
+		// it not, the pauses grow as they do after errors.
+		log.FromContext(ctx).V(1).Info("an object has changed under the plan, planning again", "conflict", conflict.Error())
+		pause := min(firstRetry<<min(m.conflicts, 10), lastRetry)
+		m.conflicts++
+		return reconcile.Result{RequeueAfter: pause}, nil
+	}
+	m.conflicts = 0
 	switch {
-	case apierrors.IsConflict(err) || err == nil && apierrors.IsConflict(statusErr):
-		// Someone else was faster; the cache will show what they did.
-		log.FromContext(ctx).V(1).Info("an object has changed under the plan, planning again")
-		return reconcile.Result{RequeueAfter: firstRetry}, nil
 	case err != nil:
 		return reconcile.Result{}, err
 	case statusErr != nil:

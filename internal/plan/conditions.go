@@ -10,8 +10,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ConditionAvailable is True when every wanted pod is available.
-const ConditionAvailable appsv1.StatefulSetConditionType = "Available"
+const (
+	// ConditionAvailable is True when every wanted pod is available.
+	ConditionAvailable appsv1.StatefulSetConditionType = "Available"
+	// ConditionService is False while the governing Service cannot give the pods
+	// their names. A set that never had such a Service does not have it.
+	ConditionService appsv1.StatefulSetConditionType = "GoverningService"
+)
 
 // ProgressDeadlineAnnotation on a set is how long its Progressing condition may
 // stay True without a pod getting further, as a duration: "10m".
@@ -36,6 +41,18 @@ func (p *planner) reportConditions() {
 	}
 	if p.enabled(Conditions) && !p.frozen {
 		p.setCondition(ConditionAvailable, p.availability())
+	}
+	if p.enabled(Conditions) && p.mayAct() {
+		p.reportService()
+	}
+}
+
+func (p *planner) reportService() {
+	switch {
+	case p.service != nil:
+		p.setCondition(ConditionService, *p.service)
+	case findCondition(p.Set.Status.Conditions, ConditionService) != nil:
+		p.setCondition(ConditionService, verdict{corev1.ConditionTrue, "ServiceMatches", "the governing Service gives the pods their names"})
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 // again is retried ever more slowly, until a pod of it becomes available.
 func (p *planner) replaceFinished() {
 	p.plan.Failures = maps.Clone(p.Failures)
+	maps.DeleteFunc(p.plan.Failures, func(ordinal int, _ Failure) bool { return !p.ordinals.Contains(ordinal) })
 	for _, m := range p.replicas {
 		if m.state == Available {
 			delete(p.plan.Failures, m.ordinal)
@@ -30,7 +31,6 @@ func (p *planner) replaceFinished() {
 		}
 	}
 	for _, m := range p.condemned {
-		delete(p.plan.Failures, m.ordinal)
 		if m.state == Finished {
 			p.remove(m, "it "+m.words+", and "+p.whyCondemned())
 		}

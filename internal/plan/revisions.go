@@ -105,6 +105,9 @@ func (p *planner) truncateHistory() {
 		live[identity.Revision(pod)] = true
 	}
 	for _, r := range revision.Surplus(p.history, live, limit) {
+		if !metav1.IsControlledBy(r, p.Set) {
+			continue // it is adopted first
+		}
 		p.do(Action{Verb: Delete, Object: r, Why: fmt.Sprintf("it is not in use, and spec.revisionHistoryLimit is %d", limit)})
 	}
 }

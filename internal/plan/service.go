@@ -45,20 +45,26 @@ func (p *planner) governService() {
 	})
 }
 
+// inspectService warns of a Service that cannot give the pods their names.
 func (p *planner) inspectService() {
 	if p.Service.DeletionTimestamp != nil || metav1.IsControlledBy(p.Service, p.Set) {
 		return
 	}
 	if p.Service.Spec.ClusterIP != corev1.ClusterIPNone {
-		p.warn("ServiceNotHeadless", fmt.Sprintf(
+		p.serviceFails("ServiceNotHeadless", fmt.Sprintf(
 			"Service %s is not headless, so pods get no names of their own: set its spec.clusterIP to None", p.Service.Name))
 	}
 	if !labels.SelectorFromSet(p.Service.Spec.Selector).Matches(labels.Set(p.Set.Spec.Template.Labels)) ||
 		len(p.Service.Spec.Selector) == 0 {
-		p.warn("ServiceSelectorMismatch", fmt.Sprintf(
+		p.serviceFails("ServiceSelectorMismatch", fmt.Sprintf(
 			"Service %s does not select the pods of this set, so their names do not resolve: set its spec.selector to %s",
 			p.Service.Name, labels.FormatLabels(p.serviceSelector())))
 	}
+}
+
+func (p *planner) serviceFails(reason, message string) {
+	p.warn(reason, message)
+	p.service = &verdict{corev1.ConditionFalse, reason, message}
 }
 
 func (p *planner) newService() *corev1.Service {

@@ -140,6 +140,9 @@ func unreadyWords(pod *corev1.Pod) string {
 }
 
 func startingWords(pod *corev1.Pod) string {
+	if pod.Status.Phase == corev1.PodUnknown {
+		return "is in an unknown state: its node does not report"
+	}
 	if c := podCondition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionFalse {
 		return "is not scheduled yet" + detail(c.Reason, c.Message)
 	}

@@ -80,6 +80,11 @@ func (w *world) revision(image string, number int64) *appsv1.ControllerRevision 
 	return r
 }
 
+// collided is the name of an image's revision after one collision.
+func (w *world) collided(image string) string {
+	return revision.Name(w.Set.Name, revision.Hash(w.revision(image, 0).Data.Raw, 1))
+}
+
 func (w *world) snapshot(t *testing.T) plan.Snapshot {
 	t.Helper()
 	s := plan.Snapshot{
@@ -107,6 +112,7 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 func (w *world) shorten(text string) string {
 	for image := 'A'; image <= 'Z'; image++ {
 		text = strings.ReplaceAll(text, w.revision(string(image), 1).Name, "web-"+string(image))
+		text = strings.ReplaceAll(text, w.collided(string(image)), "web-"+string(image)+"-again")
 	}
 	return text
 }
@@ -126,7 +132,7 @@ func (w *world) pod(t *testing.T, line string) *corev1.Pod {
 			t.Fatalf("pod %q: %v", line, err)
 		}
 	}
-	_, ordinal, _ := identity.Parse(fields[0])
+	_, ordinal, _ := identity.Parse(fields[0]) // 0 for a name that is no member's
 	pod := identity.NewPod(&w.Set, &w.Set.Spec.Template, w.revision(fields[1], 0).Name, ordinal)
 	pod.Name, pod.UID = fields[0], "uid-pod"
 	pod.Labels[appsv1.StatefulSetPodNameLabel] = pod.Name
@@ -174,6 +180,14 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 			Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available: 1 Insufficient cpu.",
 		})
 	},
+	"gated": func(p *corev1.Pod, at metav1.Time) {
+		p.Status.Phase = corev1.PodPending
+		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonSchedulingGated,
+		})
+	},
+	"lost":     func(p *corev1.Pod, _ metav1.Time) { p.Status.Phase = corev1.PodUnknown },
+	"timeless": func(p *corev1.Pod, _ metav1.Time) { running(p, true, metav1.Time{}) },
 	"evicted": func(p *corev1.Pod, _ metav1.Time) {
 		p.Status.Phase, p.Status.Reason, p.Status.Message = corev1.PodFailed, "Evicted", "The node was low on resource: memory."
 	},

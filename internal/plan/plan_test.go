@@ -1,0 +1,114 @@
+package plan_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// A set that cannot be understood makes every pod look wrong.
+func TestNothingIsDoneToASetWhoseSelectorCannotBeRead(t *testing.T) {
+	w, err := parseWorld("set: {spec: {replicas: 1}}\ntemplate: B\nhistory: [A]\ncurrent: A\npods: [web-0 A ready, web-5 A crashing]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Set.Spec.Selector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Resembles"}}
+	p := plan.Make(w.snapshot(t))
+	if len(p.Actions) > 0 {
+		t.Errorf("acted all the same:\n%s", &p)
+	}
+	if len(p.Events) != 1 || p.Events[0].Reason != "InvalidSelector" {
+		t.Errorf("events %v, want one that says what is wrong", p.Events)
+	}
+	if p.Status.Replicas != 2 {
+		t.Errorf("the status counts %d pods, want the 2 that the set owns", p.Status.Replicas)
+	}
+}
+
+// A revision that cannot be read holds up the pods that need it, and only them.
+func TestAPodWhoseRevisionCannotBeReadIsNotMadeFromAnother(t *testing.T) {
+	w, err := parseWorld(`
+set: {spec: {replicas: 2, podManagementPolicy: Parallel, updateStrategy: {rollingUpdate: {partition: 1}}}}
+template: B
+history: [A, B]
+current: A
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := w.snapshot(t)
+	s.Revisions[0].Data.Raw = []byte("{")
+	p := plan.Make(s)
+	if len(p.Actions) != 1 || p.Actions[0].Object.GetName() != "web-1" {
+		t.Errorf("want web-1 created and web-0 not:\n%s", &p)
+	}
+	if len(p.Events) != 1 || p.Events[0].Reason != "InvalidRevision" {
+		t.Errorf("events %v, want one that says what is wrong", p.Events)
+	}
+}
+
+// A Service cannot select by expressions; the template's labels match them.
+func TestAServiceSelectsByTheTemplateWhereTheSelectorHasExpressions(t *testing.T) {
+	w, err := parseWorld("set: {spec: {replicas: 1, serviceName: peers}}\ntemplate: A\nhistory: [A]\ncurrent: A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Set.Spec.Selector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Exists"}}}
+	w.Set.Spec.Template.Labels = map[string]string{"app": "web", "tier": "db"}
+	p := plan.Make(w.snapshot(t))
+	for _, a := range p.Actions {
+		if service, ok := a.Object.(*corev1.Service); ok {
+			if got := service.Spec.Selector; len(got) != 2 || got["tier"] != "db" {
+				t.Errorf("the Service selects %v", got)
+			}
+			if service.Spec.ClusterIP != corev1.ClusterIPNone || !service.Spec.PublishNotReadyAddresses || !metav1.IsControlledBy(service, &w.Set) {
+				t.Errorf("not a governing Service: %+v", service)
+			}
+			return
+		}
+	}
+	t.Errorf("no Service is created:\n%s", &p)
+}
+
+func TestEventsHaveUpstreamsReasonsAndSayWhy(t *testing.T) {
+	set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "web"}}
+	named := metav1.ObjectMeta{Name: "x"}
+	failure := errors.New("exceeded quota")
+	for _, test := range []struct {
+		verb   plan.Verb
+		object plan.Object
+		err    error
+		want   string
+	}{
+		{plan.Create, &corev1.Pod{ObjectMeta: named}, nil, "SuccessfulCreate: Create Pod x in StatefulSet web successful, because of it"},
+		{plan.Delete, &corev1.Pod{ObjectMeta: named}, nil, "SuccessfulDelete: Delete Pod x in StatefulSet web successful, because of it"},
+		{plan.Create, &corev1.Pod{ObjectMeta: named}, failure, "FailedCreate: Create Pod x in StatefulSet web failed: exceeded quota"},
+		{plan.Create, &corev1.PersistentVolumeClaim{ObjectMeta: named}, nil, "SuccessfulCreate: Create Claim x in StatefulSet web successful, because of it"},
+		{plan.Create, &corev1.Service{ObjectMeta: named}, nil, "SuccessfulCreate: Create Service x for StatefulSet web successful, because of it"},
+		{plan.Create, &appsv1.ControllerRevision{ObjectMeta: named}, nil, ""},
+		{plan.Create, &appsv1.ControllerRevision{ObjectMeta: named}, failure, "FailedCreate: Create Revision x of StatefulSet web failed: exceeded quota"},
+	} {
+		event, ok := plan.Action{Verb: test.verb, Object: test.object, Why: "of it"}.Event(set, test.err)
+		got := event.Reason + ": " + event.Message
+		if ok != (test.want != "") || ok && got != test.want || event.Warning != (ok && test.err != nil) {
+			t.Errorf("%s %T: %+v, %t; want %q", test.verb, test.object, event, ok, test.want)
+		}
+		if _, isPod := test.object.(*corev1.Pod); (event.Pod == "x") != isPod {
+			t.Errorf("%s %T is about the pod %q", test.verb, test.object, event.Pod)
+		}
+	}
+}
+
+func TestEveryFeatureCanBeSwitchedOffByItsName(t *testing.T) {
+	for _, f := range plan.Features() {
+		if f == "" || strings.ContainsAny(string(f), ", ") {
+			t.Errorf("feature %q cannot be named in a comma-separated list", f)
+		}
+	}
+}
