@@ -100,6 +100,14 @@ func (w *world) interceptors() interceptor.Funcs {
 			if err := note("delete", o); err != nil {
 				return err
 			}
+			options := (&client.DeleteOptions{}).ApplyOptions(opts)
+			existing := o.DeepCopyObject().(client.Object)
+			if err := c.Get(ctx, client.ObjectKeyFromObject(o), existing); err != nil {
+				return err
+			}
+			if p := options.Preconditions; p != nil && p.UID != nil && *p.UID != existing.GetUID() { // the fake client does not look
+				return stale(o, "it has another UID")
+			}
 			return c.Delete(ctx, o, opts...)
 		},
 		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
