@@ -2,7 +2,6 @@ package plan_test
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -101,14 +100,6 @@ func TestEventsHaveUpstreamsReasonsAndSayWhy(t *testing.T) {
 		}
 		if _, isPod := test.object.(*corev1.Pod); (event.Pod == "x") != isPod {
 			t.Errorf("%s %T is about the pod %q", test.verb, test.object, event.Pod)
-		}
-	}
-}
-
-func TestEveryFeatureCanBeSwitchedOffByItsName(t *testing.T) {
-	for _, f := range plan.Features() {
-		if f == "" || strings.ContainsAny(string(f), ", ") {
-			t.Errorf("feature %q cannot be named in a comma-separated list", f)
 		}
 	}
 }
