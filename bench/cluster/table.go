@@ -3,13 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"ordinal.dev/ordinal/bench/internal/machine"
 )
 
 // A figure is something that is measured. A target of zero is none.
@@ -48,7 +47,7 @@ func (t *table) clock(f figure, do func() error) error {
 }
 
 func (t *table) print(out io.Writer) {
-	fmt.Fprintf(out, "\n%s\n\n", machine())
+	fmt.Fprintf(out, "\n%s\n\n", machine.Describe())
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "figure\tmedian\tlowest – highest\ttarget\t")
 	for _, f := range t.order {
@@ -75,26 +74,4 @@ func short(value float64) string {
 		return fmt.Sprintf("%.0f", value)
 	}
 	return fmt.Sprintf("%.2f", value)
-}
-
-// machine says where the figures come from; they mean little without it.
-func machine() string {
-	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		kernel = []byte("unknown")
-	}
-	return fmt.Sprintf("%d × %s, Linux %s", runtime.NumCPU(), processor(), strings.TrimSpace(string(kernel)))
-}
-
-func processor() string {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	for line := range strings.Lines(string(info)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ordinal.dev/ordinal/bench/internal/machine"
 )
 
 // usage is what all processes of a cluster use: ordinal itself, containerd and
@@ -15,10 +17,6 @@ type usage struct {
 	rss, pss, anonymous int64         // bytes
 	cpu                 time.Duration // since each started
 }
-
-// clockTick is the unit of CPU time in /proc: USER_HZ is 100 on every Linux that
-// Go runs on.
-const clockTick = time.Second / 100
 
 func (c cluster) usage() (usage, error) {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
@@ -70,27 +68,7 @@ func (u *usage) add(proc string) error {
 		}
 		*into += kib * 1024
 	}
-	cpu, err := cpuTime(proc)
+	cpu, err := machine.CPUTime(proc)
 	u.cpu += cpu
 	return err
-}
-
-// cpuTime is a process's user and system time.
-func cpuTime(proc string) (time.Duration, error) {
-	stat, err := os.ReadFile(filepath.Join(proc, "stat"))
-	if err != nil {
-		return 0, err
-	}
-	// The program's name, in parentheses, may hold spaces; after it come the
-	// fields from the third on. utime and stime are the 14th and 15th.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	var ticks int64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("%s/stat: %w", proc, err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * clockTick, nil
 }

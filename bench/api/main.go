@@ -1,0 +1,164 @@
+// Command api measures what a StatefulSet controller costs the API server and
+// the machine: it drives many sets through create, rolling update, scale to zero
+// and delete, first under the in-tree controller and then under Ordinal's, each
+// alone in its process on a new cluster with simulated nodes, and prints the
+// figures side by side, with the targets.
+//
+// Pods mount no claims: binding one takes upstream's scheduler a second, which
+// would hide the controllers.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"ordinal.dev/ordinal/bench/internal/machine"
+	"ordinal.dev/ordinal/test/arena"
+)
+
+// A scenario is a number of sets, and whether the controllers may ask the API
+// server as much as they like.
+type scenario struct {
+	sets, replicas int
+	policy         appsv1.PodManagementPolicyType
+	lifted         bool
+}
+
+func (s scenario) String() string {
+	flags := "default flags"
+	if s.lifted {
+		flags = "limits lifted"
+	}
+	return fmt.Sprintf("%d sets × %d, %s, %s", s.sets, s.replicas, s.policy, flags)
+}
+
+func scenarios() []scenario {
+	return []scenario{
+		{100, 3, appsv1.OrderedReadyPodManagement, false},
+		{200, 3, appsv1.OrderedReadyPodManagement, true},
+		{200, 3, appsv1.ParallelPodManagement, true},
+		{1000, 3, appsv1.OrderedReadyPodManagement, true},
+		{1000, 3, appsv1.ParallelPodManagement, true},
+	}
+}
+
+// A contender is a controller to measure.
+type contender struct {
+	program    string
+	user       string   // under which the API server records it
+	kubeconfig string   // the identity it starts with
+	always     []string // its flags
+	lifted     []string // more of them, where limits are lifted
+}
+
+func main() {
+	ordinal := flag.String("ordinal", "bin/ordinal", "the cluster to measure on")
+	ours := flag.String("controller", "bin/ordinal-controller", "Ordinal's controller")
+	inTree := flag.String("intree", "bin/intree", "the in-tree controller")
+	only := flag.String("run", "", "measure only scenarios that match this regular expression")
+	limit := flag.Duration("limit", 40*time.Minute, "give up after this time")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, *limit)
+	defer cancel()
+	b := bench{
+		out: os.Stdout, ordinal: *ordinal,
+		contenders: [2]contender{{
+			program: *inTree, user: arena.InTree, kubeconfig: arena.InTreeKubeconfig,
+			lifted: []string{"--kube-api-qps=1000", "--kube-api-burst=2000", "--concurrent-statefulset-syncs=16"},
+		}, {
+			// One instance needs no leader, in-tree neither. Sixteen workers and
+			// no limit of its own are its defaults.
+			program: *ours, user: arena.Ordinal, kubeconfig: arena.OurKubeconfig,
+			always: []string{"--leader-elect=false", "--metrics-addr=", "--health-addr="},
+		}},
+	}
+	if err := b.all(ctx, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type bench struct {
+	out        io.Writer
+	ordinal    string
+	contenders [2]contender // in-tree first
+}
+
+func (b *bench) all(ctx context.Context, only string) error {
+	wanted, err := regexp.Compile(only)
+	if err != nil {
+		return fmt.Errorf("-run %s: %w", only, err)
+	}
+	fmt.Fprintf(b.out, "%s\n", machine.Describe())
+	var missed int
+	for _, s := range scenarios() {
+		if !wanted.MatchString(s.String()) {
+			continue
+		}
+		var results [2]result
+		for i, c := range b.contenders {
+			if results[i], err = b.measure(ctx, s, c); err != nil {
+				return fmt.Errorf("%s under %s: %w", s, filepath.Base(c.program), err)
+			}
+		}
+		missed += report(b.out, s, results)
+	}
+	fmt.Fprintf(b.out, "\n%d targets missed.\n", missed)
+	return nil
+}
+
+// measure runs a scenario under one controller, on a cluster of its own.
+func (b *bench) measure(ctx context.Context, s scenario, c contender) (r result, err error) {
+	cluster, err := arena.Start(ctx, b.ordinal, nodes)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if stopErr := cluster.Stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	args := append([]string{"--kubeconfig", cluster.Kubeconfig(c.kubeconfig)}, c.always...)
+	if s.lifted {
+		args = append(args, c.lifted...)
+	}
+	process, err := arena.Run(ctx, cluster.Log("controller"), c.program, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if stopErr := process.Stop(); stopErr != nil { // it says why all else failed
+			err = stopErr
+		}
+	}()
+	admin, err := cluster.Admin()
+	if err != nil {
+		return nil, err
+	}
+	record, err := cluster.Record()
+	if err != nil {
+		return nil, err
+	}
+	f, err := newFleet(ctx, admin)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.warmUp(ctx); err != nil {
+		return nil, err
+	}
+	m := meter{user: c.user, record: record, proc: fmt.Sprintf("/proc/%d", process.PID())}
+	return m.phases(ctx, f, s)
+}

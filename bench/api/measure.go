@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"ordinal.dev/ordinal/bench/internal/machine"
+	"ordinal.dev/ordinal/test/arena"
+)
+
+const (
+	// quiet is how long a controller writes nothing before it counts as done: it
+	// may hold a status back for a second.
+	quiet = 2 * time.Second
+	// patience bounds one phase. In-tree takes a minute and a half for one.
+	patience = 5 * time.Minute
+)
+
+// A phase is something that is asked of every set.
+type phase struct {
+	name    string
+	request func(context.Context, string) error
+	there   func(*appsv1.StatefulSet) bool // nil waits until the set is gone
+	floor   float64                        // the least writes for one pod; 0 if none are needed
+}
+
+// phasesOf are the life of a set. Each changes its generation by one.
+func phasesOf(f *fleet, s scenario) []phase {
+	n := float64(s.replicas)
+	return []phase{
+		// A pod created, and of the set a revision and a status.
+		{"create", f.create(s), complete(1, s.replicas), (n + 2) / n},
+		{"update", f.patch(`{"spec":{"template":{"spec":{"containers":[{"name":"app","image":"app:2"}]}}}}`), complete(2, s.replicas), (2*n + 2) / n},
+		{"scale to 0", f.patch(`{"spec":{"replicas":0}}`), complete(3, 0), (n + 1) / n},
+		{"delete", f.remove, nil, 0},
+	}
+}
+
+// complete says whether a set's status shows all replicas at the update revision,
+// as `kubectl rollout status` wants it.
+func complete(generation int64, replicas int) func(*appsv1.StatefulSet) bool {
+	return func(set *appsv1.StatefulSet) bool {
+		s, n := set.Status, int32(replicas)
+		return set.Generation == generation && s.ObservedGeneration == generation &&
+			s.Replicas == n && s.ReadyReplicas == n && s.UpdatedReplicas == n && s.CurrentRevision == s.UpdateRevision
+	}
+}
+
+// cost is what one phase took.
+type cost struct {
+	phase   phase
+	wall    time.Duration
+	cpu     time.Duration
+	writes  map[string]int // by what was written, "create pods"
+	perPod  float64        // writes
+	resides int64          // bytes, at the end
+}
+
+// result is what every phase cost one controller.
+type result []cost
+
+// A meter reads what a controller uses.
+type meter struct {
+	user   string
+	record *arena.Record
+	proc   string
+	writes map[string]int // of the present phase
+}
+
+func (m *meter) phases(ctx context.Context, f *fleet, s scenario) (result, error) {
+	if err := m.settle(ctx); err != nil {
+		return nil, err
+	}
+	names := make([]string, s.sets)
+	for i := range names {
+		names[i] = fmt.Sprintf("set-%d", i)
+	}
+	var r result
+	for _, p := range phasesOf(f, s) {
+		c, err := m.phase(ctx, f, p, names)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.name, err)
+		}
+		c.perPod = float64(sum(c.writes)) / float64(s.sets*s.replicas)
+		r = append(r, c)
+	}
+	return r, nil
+}
+
+func (m *meter) phase(ctx context.Context, f *fleet, p phase, names []string) (cost, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %s", patience))
+	defer cancel()
+	m.writes = map[string]int{}
+	before, err := machine.CPUTime(m.proc)
+	if err != nil {
+		return cost{}, err
+	}
+	began := time.Now()
+	if err := f.drive(ctx, names, p.request, p.there); err != nil {
+		return cost{}, err
+	}
+	c := cost{phase: p, wall: time.Since(began)}
+	if err := m.settle(ctx); err != nil {
+		return cost{}, err
+	}
+	after, err := machine.CPUTime(m.proc)
+	if err != nil {
+		return cost{}, err
+	}
+	c.cpu, c.writes = after-before, m.writes
+	c.resides, err = machine.Resident(m.proc)
+	return c, err
+}
+
+// settle waits until the controller has written nothing for a while, and counts
+// what it wrote.
+func (m *meter) settle(ctx context.Context) error {
+	const looks = 4
+	tick := time.NewTicker(quiet / looks)
+	defer tick.Stop()
+	for silent := 0; silent <= looks; silent++ {
+		writes, err := m.record.Next()
+		if err != nil {
+			return err
+		}
+		for _, w := range writes {
+			if w.User == m.user && w.Namespace == namespace {
+				m.count(w)
+				silent = 0
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func (m *meter) count(w arena.Write) {
+	what := w.Verb + " " + w.Resource
+	if w.Status >= 300 {
+		what += fmt.Sprintf(" (%d)", w.Status)
+	}
+	if m.writes == nil {
+		m.writes = map[string]int{}
+	}
+	m.writes[what]++
+}
+
+func sum(counts map[string]int) int {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}

@@ -1,0 +1,118 @@
+package arena
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// The users under which the controllers act, and the kubeconfigs they start
+// with. In-tree controllers get a service account's token by themselves.
+const (
+	InTree           = "system:serviceaccount:kube-system:statefulset-controller"
+	Ordinal          = "ordinal:controller"
+	InTreeKubeconfig = "controller-manager"
+	OurKubeconfig    = "ordinal-controller"
+)
+
+// auditPolicy records who changed what, for the two controllers alone. Events
+// and leases are not what a StatefulSet is made of.
+const auditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: None
+  resources:
+  - group: ""
+    resources: [events]
+  - group: events.k8s.io
+  - group: coordination.k8s.io
+- level: Metadata
+  users: ["` + InTree + `", "` + Ordinal + `"]
+  verbs: [create, update, patch, delete, deletecollection]
+- level: None
+`
+
+// Cluster is a simulated cluster in a directory of its own.
+type Cluster struct{ ordinal, dir string }
+
+// Start starts a new cluster with simulated nodes and no StatefulSet controller;
+// ordinal is the program. Stop must be called, whatever happens next.
+func Start(ctx context.Context, ordinal string, nodes int) (*Cluster, error) {
+	ordinal, err := filepath.Abs(ordinal)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(ordinal); err != nil {
+		return nil, fmt.Errorf("there is no cluster to start, run `make build` first: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "ordinal-")
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{ordinal: ordinal, dir: dir}
+	if err := os.WriteFile(c.path("audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
+		return nil, err
+	}
+	err = c.run(ctx, "up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--no-controller",
+		"--audit-policy", c.path("audit.yaml"), "--audit-log", c.auditLog(), "--kubeconfig", "", "--api-port", "0")
+	if err != nil {
+		_ = c.Stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Stop ends the cluster and removes its data.
+func (c *Cluster) Stop() error {
+	if err := c.run(context.Background(), "down"); err != nil {
+		return err
+	}
+	return os.RemoveAll(c.dir)
+}
+
+// Admin is an administrator's access, without a limit of its own.
+func (c *Cluster) Admin() (*rest.Config, error) { return config(c.path("kubeconfig")) }
+
+// Config is the access of one of the cluster's own identities.
+func (c *Cluster) Config(identity string) (*rest.Config, error) {
+	return config(c.Kubeconfig(identity))
+}
+
+// Kubeconfig is the file that Config reads.
+func (c *Cluster) Kubeconfig(identity string) string {
+	return c.path("pki", identity+".kubeconfig")
+}
+
+func config(file string) (*rest.Config, error) {
+	config, err := clientcmd.BuildConfigFromFlags("", file)
+	if err != nil {
+		return nil, err
+	}
+	config.QPS = -1
+	return config, nil
+}
+
+func (c *Cluster) auditLog() string { return c.path("audit.log") }
+
+func (c *Cluster) path(elem ...string) string {
+	return filepath.Join(append([]string{c.dir}, elem...)...)
+}
+
+func (c *Cluster) run(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, c.ordinal, args...)
+	cmd.Env = append(os.Environ(), "ORDINAL_DATA_DIR="+c.dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("ordinal %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// Log is a file in the cluster's directory, which goes with it.
+func (c *Cluster) Log(name string) string { return c.path(name + ".log") }

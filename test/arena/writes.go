@@ -1,0 +1,87 @@
+package arena
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+)
+
+// A Write is one request to change something, accepted or not.
+type Write struct {
+	User      string
+	Verb      string
+	Resource  string // "pods", "statefulsets/status"
+	Namespace string
+	Name      string
+	Status    int // of HTTP
+}
+
+func (w Write) String() string {
+	return fmt.Sprintf("%s %s %s/%s: %d", w.Verb, w.Resource, w.Namespace, w.Name, w.Status)
+}
+
+// A Record reads what the controllers write, from its last position on.
+type Record struct {
+	file string
+	read int64
+}
+
+// Record begins now: what was written before is not in it.
+func (c *Cluster) Record() (*Record, error) {
+	r := &Record{file: c.auditLog()}
+	_, err := r.Next()
+	return r, err
+}
+
+// Next returns the writes since the last call, in the order of their completion.
+func (r *Record) Next() ([]Write, error) {
+	f, err := os.Open(r.file)
+	if os.IsNotExist(err) {
+		return nil, nil // nobody has written anything yet
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.NewSectionReader(f, r.read, 1<<62))
+	if err != nil {
+		return nil, err
+	}
+	data = data[:bytes.LastIndexByte(data, '\n')+1] // the last line may be under way
+	r.read += int64(len(data))
+	var writes []Write
+	for line := range bytes.Lines(data) {
+		w, err := parse(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.file, err)
+		}
+		writes = append(writes, w)
+	}
+	return writes, nil
+}
+
+// parse reads one event of audit.k8s.io/v1.
+func parse(line []byte) (Write, error) {
+	var event struct {
+		Verb      string
+		User      struct{ Username string }
+		ObjectRef struct{ Resource, Subresource, Namespace, Name string }
+
+		ResponseStatus struct{ Code int }
+	}
+	if err := json.Unmarshal(line, &event); err != nil {
+		return Write{}, err
+	}
+	ref := event.ObjectRef
+	w := Write{
+		User: event.User.Username, Verb: event.Verb,
+		Resource: ref.Resource, Namespace: ref.Namespace, Name: ref.Name,
+		Status: event.ResponseStatus.Code,
+	}
+	if ref.Subresource != "" {
+		w.Resource += "/" + ref.Subresource
+	}
+	return w, nil
+}
