@@ -8,7 +8,9 @@ PATH=$PWD/bin:$PATH
 
 simulated=false
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold='' plain=''
+if [[ -t 1 ]]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 # show prints a command as one would type it, and runs it.
 show() {
@@ -54,7 +56,7 @@ names() {
 count() { ordinal kubectl exec counter-1 -- counter get http://localhost:8080/count; }
 
 data() {
-  say "A pod with a volume counts; it is deleted, and comes back with its name and its data"
+  say "A pod with a volume counts to three; it is deleted, and comes back with its name and its data"
   rollout examples/counter.yaml counter
   local i before after
   for i in 1 2 3; do
@@ -88,9 +90,8 @@ say "The specification's manifest, unmodified"
 rollout examples/statefulset.yaml my-statefulset
 
 say "What there is now: the pods, their claims, and the Service my-service, which no manifest has: it was created with the set"
-# The Service waits two seconds, for one that the user may be about to apply.
-show ordinal kubectl wait --for=create service/my-service --timeout=30s
 show ordinal kubectl get statefulsets,pods,persistentvolumeclaims,services
+show ordinal kubectl get service my-service -o 'jsonpath=owned by the {.metadata.ownerReferences[0].kind} {.metadata.ownerReferences[0].name}{"\n"}'
 
 if $simulated; then
   identity

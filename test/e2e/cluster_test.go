@@ -97,7 +97,10 @@ type scene struct{ *world.World }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	return &scene{world.New(t, administrator(t))}
+	s := &scene{world.New(t, administrator(t))}
+	// What one test ran must not slow down the next.
+	t.Cleanup(func() { lab.run(t, "kubectl", "delete", "namespace", s.Namespace, "--wait=false") })
+	return s
 }
 
 // again is the same namespace, watched anew after the API server was away.
