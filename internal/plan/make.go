@@ -16,19 +16,19 @@ import (
 // in the order in which they take precedence.
 func Make(s Snapshot) Plan {
 	p := begin(s)
-	p.chooseRevisions()
-	p.gatherMembers()
+	p.chooseRevisions() // which pod template is current, and which one is wanted
+	p.gatherMembers()   // whose the pods are, by ordinal: adopt, release, ignore
 	if p.mayAct() {
-		p.governService()
-		p.replaceFinished()
-		p.recreateOutdated()
-		p.healOutdated()
-		p.createMissing()
-		p.scaleDown()
-		p.rollOut()
-		p.repairMembers()
-		p.truncateHistory()
-		p.awaitAvailable()
+		p.governService()    // the pods' names resolve
+		p.replaceFinished()  // pods that ended make room, with back-off
+		p.recreateOutdated() // Recreate: all outdated pods go first
+		p.healOutdated()     // outdated pods that cannot start hold nobody up
+		p.createMissing()    // wanted ordinals get their pods and claims, in order
+		p.scaleDown()        // ordinals that are not wanted lose theirs, in reverse
+		p.rollOut()          // RollingUpdate: outdated pods go, in reverse
+		p.repairMembers()    // identity, claims and the claims' owners are as they should be
+		p.truncateHistory()  // revisions beyond the limit go
+		p.awaitAvailable()   // done when every pod is available
 	}
 	p.reportStatus()
 	p.reportConditions()
