@@ -29,6 +29,9 @@ const (
 // the error of that figure.
 const lookEvery = 10 * time.Millisecond
 
+// patience is how long an answer to that may take.
+const patience = 250 * time.Millisecond
+
 // A cluster is a data directory and the program that works on it.
 type cluster struct{ binary, dir, manifest string }
 
@@ -159,6 +162,8 @@ func (c cluster) awaitAPI(ctx context.Context) error {
 		return err
 	}
 	config.QPS = -1 // it is asked often
+	// Before the bridge exists, a connection to its address goes nowhere.
+	config.Timeout = patience
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return err
