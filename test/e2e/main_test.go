@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -75,7 +77,7 @@ func runWithCluster(m *testing.M) (code int, err error) {
 	if _, err := os.Stat(binary); err != nil {
 		return 0, fmt.Errorf("there is nothing to test, run `make build` first: %w", err)
 	}
-	goOn, err := setAside(cluster{binary: binary})
+	goOn, err := setAside(binary)
 	if err != nil {
 		return 0, err
 	}
@@ -116,24 +118,41 @@ func testOn(m *testing.M) (int, error) {
 }
 
 // setAside takes down a cluster that already runs on this machine, for there can
-// be one; goOn brings it back.
-func setAside(own cluster) (goOn func(), err error) {
-	status, err := own.status()
+// be one; goOn brings it back with the flags that it was started with.
+func setAside(binary string) (goOn func(), err error) {
+	other := cluster{binary: binary, dir: dataDirOnThisMachine()}
+	if other.dir == "" {
+		return func() {}, nil
+	}
+	status, err := other.status()
 	if err != nil {
 		return nil, err
 	}
-	if !status.Alive {
-		return func() {}, nil
+	commandLine, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", status.PID))
+	if err != nil || !status.Alive {
+		return nil, fmt.Errorf("a cluster was killed and has left pods behind: run `ordinal down --data-dir %s` first", other.dir)
 	}
-	fmt.Printf("e2e: the cluster in %s is taken down for the time of the test, and comes back after it\n", status.DataDir)
-	if out, err := own.try("down"); err != nil {
+	fmt.Printf("e2e: the cluster in %s is taken down for the time of the test, and comes back after it\n", other.dir)
+	if out, err := other.try("down"); err != nil {
 		return nil, fmt.Errorf("ordinal down: %w\n%s", err, out)
 	}
+	up := slices.DeleteFunc(strings.Split(strings.TrimRight(string(commandLine), "\x00"), "\x00"),
+		func(arg string) bool { return arg == "--detached" || arg == "--foreground" })
 	return func() {
-		if out, err := own.try("up"); err != nil {
+		if out, err := other.try(up[1:]...); err != nil {
 			fmt.Fprintf(os.Stderr, "e2e: the cluster that was set aside did not come back: %v\n%s", err, out)
 		}
 	}, nil
+}
+
+// dataDirOnThisMachine is where the cluster of this machine keeps its data, as
+// its bridge tells, or nothing.
+func dataDirOnThisMachine() string {
+	alias, err := os.ReadFile("/sys/class/net/ordinal0/ifalias")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(strings.TrimSpace(string(alias)), "ordinal: ")
 }
 
 // stopOnInterrupt leaves nothing behind when a person loses patience.
