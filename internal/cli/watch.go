@@ -74,7 +74,7 @@ func (w *watcher) run(ctx context.Context, snapshot func(context.Context) (plan.
 		if err == nil {
 			p := plan.Make(s)
 			w.draw(s, p)
-			if complete(s) {
+			if complete(s, p) {
 				return nil
 			}
 			if len(p.Waits) > 0 {
@@ -92,19 +92,19 @@ func (w *watcher) run(ctx context.Context, snapshot func(context.Context) (plan.
 	}
 }
 
-// complete is the same that `kubectl rollout status` waits for, and that no pod
-// is on its way out.
-func complete(s plan.Snapshot) bool {
-	st, want := s.Set.Status, identity.OrdinalsOf(s.Set).Count
-	return st.ObservedGeneration >= s.Set.Generation &&
-		int(st.UpdatedReplicas) == want && int(st.AvailableReplicas) == want && len(s.Pods) == want
+// complete is what `kubectl rollout status` waits for, by the pods themselves:
+// the status that is stored may be a second behind them.
+func complete(s plan.Snapshot, p plan.Plan) bool {
+	want := identity.OrdinalsOf(s.Set).Count
+	return s.Set.Status.ObservedGeneration >= s.Set.Generation &&
+		int(p.Status.UpdatedReplicas) == want && int(p.Status.AvailableReplicas) == want && len(s.Pods) == want
 }
 
 func (w *watcher) draw(s plan.Snapshot, p plan.Plan) {
-	st, want := s.Set.Status, identity.OrdinalsOf(s.Set).Count
+	st, want := p.Status, identity.OrdinalsOf(s.Set).Count
 	headline := fmt.Sprintf("%s  %d of %d available, %d up to date", s.Set.Name, st.AvailableReplicas, want, st.UpdatedReplicas)
 	why := ""
-	if len(p.Waits) > 0 && !complete(s) {
+	if len(p.Waits) > 0 && !complete(s, p) {
 		why = p.Waits[0].String()
 	}
 	if !w.live {

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/revision"
+)
+
+// world is a set of one replica whose pod and stored status the test sets.
+func world(t *testing.T, ready bool, stored appsv1.StatefulSetStatus) plan.Snapshot {
+	t.Helper()
+	labels := map[string]string{"app": "web"}
+	set := &appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default", UID: "set", Generation: 1},
+		Spec: appsv1.StatefulSetSpec{
+			Replicas: ptr.To[int32](1),
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}},
+		},
+		Status: stored,
+	}
+	history, err := revision.New(set, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	history.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(set, appsv1.SchemeGroupVersion.WithKind("StatefulSet"))}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "web-0", Namespace: "default", OwnerReferences: history.OwnerReferences,
+			Labels: map[string]string{
+				"app": "web", appsv1.StatefulSetRevisionLabel: history.Name,
+				appsv1.StatefulSetPodNameLabel: "web-0", appsv1.PodIndexLabel: "0",
+			},
+		},
+		Status: corev1.PodStatus{Phase: corev1.PodPending},
+	}
+	if ready {
+		pod.Status = corev1.PodStatus{
+			Phase:      corev1.PodRunning,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+		}
+	}
+	return plan.Snapshot{Now: time.Now(), Set: set, Pods: []*corev1.Pod{pod}, Revisions: []*appsv1.ControllerRevision{history}}
+}
+
+func TestWatchBelievesThePodsAndNotAStatusThatIsBehind(t *testing.T) {
+	done := appsv1.StatefulSetStatus{ObservedGeneration: 1, Replicas: 1, AvailableReplicas: 1, UpdatedReplicas: 1}
+	for _, test := range []struct {
+		name   string
+		ready  bool
+		stored appsv1.StatefulSetStatus
+		want   bool
+	}{
+		{"all is well", true, done, true},
+		{"the pod has just been replaced", false, done, false},
+		{"the controller has not seen the spec", true, appsv1.StatefulSetStatus{}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := world(t, test.ready, test.stored)
+			if got := complete(s, plan.Make(s)); got != test.want {
+				t.Errorf("complete: %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestWatchThatEndsEarlySaysWhatItWaitedFor(t *testing.T) {
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	err = newWatcher(out).run(ctx, func(context.Context) (plan.Snapshot, error) {
+		return world(t, false, appsv1.StatefulSetStatus{ObservedGeneration: 1}), nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "web-0 is starting") {
+		t.Errorf("got %v", err)
+	}
+}
