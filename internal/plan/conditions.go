@@ -22,6 +22,9 @@ const (
 // stay True without a pod getting further, as a duration: "10m".
 const ProgressDeadlineAnnotation = "ordinal.dev/progress-deadline"
 
+// reasonComplete is the reason of Progressing while the set is at rest.
+const reasonComplete = "Complete"
+
 // verdict is a condition without its time.
 type verdict struct {
 	status          corev1.ConditionStatus
@@ -95,9 +98,9 @@ func (p *planner) progress() verdict {
 		return verdict{corev1.ConditionTrue, "InProgress", words}
 	}
 	if p.plan.Status.CurrentRevision != p.update.Name {
-		return verdict{corev1.ConditionFalse, "Complete", fmt.Sprintf("revision %s is rolled out as far as the strategy goes", p.update.Name)}
+		return verdict{corev1.ConditionFalse, reasonComplete, fmt.Sprintf("revision %s is rolled out as far as the strategy goes", p.update.Name)}
 	}
-	return verdict{corev1.ConditionFalse, "Complete", fmt.Sprintf("revision %s is rolled out", p.update.Name)}
+	return verdict{corev1.ConditionFalse, reasonComplete, fmt.Sprintf("revision %s is rolled out", p.update.Name)}
 }
 
 // standing says what the set is at; empty if it has reached its goal.
@@ -147,8 +150,8 @@ func (p *planner) deadlineExceeded() bool {
 	return left <= 0
 }
 
-// lastProgress is the newest time at which a revision or a pod came into being,
-// became ready, or began to go.
+// lastProgress is the newest time at which the set left its rest, or a revision
+// or a pod came into being, became ready, or began to go.
 func (p *planner) lastProgress() time.Time {
 	last := p.Set.CreationTimestamp.Time
 	seen := func(t metav1.Time) {
@@ -157,7 +160,11 @@ func (p *planner) lastProgress() time.Time {
 		}
 	}
 	seen(p.update.CreationTimestamp)
-	if c := findCondition(p.Set.Status.Conditions, appsv1.StatefulSetProgressing); c != nil && c.Status == corev1.ConditionTrue {
+	switch c := findCondition(p.Set.Status.Conditions, appsv1.StatefulSetProgressing); {
+	case c == nil:
+	case c.Reason == reasonComplete:
+		return p.Now // it was at rest until now
+	case c.Status == corev1.ConditionTrue:
 		seen(c.LastTransitionTime)
 	}
 	for _, m := range slices.Concat(p.replicas, p.condemned) {

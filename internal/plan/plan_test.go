@@ -3,6 +3,7 @@ package plan_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -22,7 +23,7 @@ func TestNothingIsDoneToASetWhoseSelectorCannotBeRead(t *testing.T) {
 	if len(p.Actions) > 0 {
 		t.Errorf("acted all the same:\n%s", &p)
 	}
-	if len(p.Events) != 1 || p.Events[0].Reason != "InvalidSelector" {
+	if len(p.Events) != 1 || p.Events[0].Reason != "InvalidSelector" || !p.Events[0].Warning {
 		t.Errorf("events %v, want one that says what is wrong", p.Events)
 	}
 	if p.Status.Replicas != 2 {
@@ -73,6 +74,43 @@ func TestAServiceSelectsByTheTemplateWhereTheSelectorHasExpressions(t *testing.T
 		}
 	}
 	t.Errorf("no Service is created:\n%s", &p)
+}
+
+func TestAPlanIsAtRestWhenItDoesNothingAndWaitsForNothing(t *testing.T) {
+	for name, test := range map[string]struct {
+		plan plan.Plan
+		want bool
+	}{
+		"nothing": {plan.Plan{}, true},
+		"acts":    {plan.Plan{Actions: make([]plan.Action, 1)}, false},
+		"waits":   {plan.Plan{Waits: make([]plan.Wait, 1)}, false},
+		"both":    {plan.Plan{Actions: make([]plan.Action, 1), Waits: make([]plan.Wait, 1)}, false},
+	} {
+		if got := test.plan.AtRest(); got != test.want {
+			t.Errorf("%s: AtRest is %t", name, got)
+		}
+	}
+}
+
+func TestTheTimeOfAConditionIsThatOfItsLastChange(t *testing.T) {
+	w, err := parseWorld("set: {spec: {replicas: 1}}\ntemplate: A\nhistory: [A]\ncurrent: A\npods: [web-0 A unready]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := metav1.NewTime(now.Add(-time.Hour))
+	w.Set.Status.Conditions = []appsv1.StatefulSetCondition{
+		{Type: plan.ConditionAvailable, Status: corev1.ConditionFalse, Reason: "Other", LastTransitionTime: before},
+		{Type: appsv1.StatefulSetProgressing, Status: corev1.ConditionFalse, LastTransitionTime: before},
+	}
+	for _, c := range plan.Make(w.snapshot(t)).Status.Conditions {
+		want := before // still False, though for another reason
+		if c.Type == appsv1.StatefulSetProgressing {
+			want = metav1.NewTime(now) // it was False
+		}
+		if !c.LastTransitionTime.Equal(&want) {
+			t.Errorf("%s is %s since %s, want %s", c.Type, c.Status, c.LastTransitionTime, want)
+		}
+	}
 }
 
 func TestEventsHaveUpstreamsReasonsAndSayWhy(t *testing.T) {

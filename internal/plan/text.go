@@ -2,7 +2,10 @@ package plan
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -106,6 +109,7 @@ func (p *Plan) String() string {
 	section("wait", lines(p.Waits, Wait.String))
 	section("warn", lines(p.Events, func(e Event) string { return e.Reason + ": " + e.Message }))
 	section("status", p.statusLines())
+	section("remember", p.failureLines())
 	if p.RequeueAfter > 0 {
 		fmt.Fprintf(&b, "look again: in %s\n", p.RequeueAfter)
 	}
@@ -128,6 +132,15 @@ func actionLines(actions []Action, indent string) []string {
 		for _, need := range actionLines(a.Needs, indent+"  ") {
 			all = append(all, "after "+strings.TrimLeft(need, " "))
 		}
+	}
+	return all
+}
+
+func (p *Plan) failureLines() []string {
+	var all []string
+	for _, ordinal := range slices.Sorted(maps.Keys(p.Failures)) {
+		f := p.Failures[ordinal]
+		all = append(all, fmt.Sprintf("failures of ordinal %d: %d, the last at %s", ordinal, f.Count, f.Last.Format(time.TimeOnly)))
 	}
 	return all
 }

@@ -186,6 +186,7 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonSchedulingGated,
 		})
 	},
+	"old":      func(p *corev1.Pod, _ metav1.Time) { p.CreationTimestamp = metav1.NewTime(now.Add(-time.Hour)) },
 	"lost":     func(p *corev1.Pod, _ metav1.Time) { p.Status.Phase = corev1.PodUnknown },
 	"timeless": func(p *corev1.Pod, _ metav1.Time) { running(p, true, metav1.Time{}) },
 	"evicted": func(p *corev1.Pod, _ metav1.Time) {
@@ -196,6 +197,9 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 	"orphan":      func(p *corev1.Pod, _ metav1.Time) { p.OwnerReferences = nil },
 	"foreign": func(p *corev1.Pod, _ metav1.Time) {
 		p.OwnerReferences[0].UID, p.OwnerReferences[0].Kind, p.OwnerReferences[0].Name = "uid-other", "ReplicaSet", "other"
+	},
+	"cousin": func(p *corev1.Pod, _ metav1.Time) {
+		p.OwnerReferences[0].UID, p.OwnerReferences[0].Kind = "uid-other", "ReplicaSet"
 	},
 	"leftover":   func(p *corev1.Pod, _ metav1.Time) { p.OwnerReferences[0].UID = "uid-earlier" },
 	"relabelled": func(p *corev1.Pod, _ metav1.Time) { p.Labels["app"] = "mine" },
@@ -224,7 +228,8 @@ func waiting(p *corev1.Pod, reason string) {
 
 // claim parses "NAME [REMARK]…": terminating; set or pod, for an owner reference
 // to it; earlier-set or earlier-pod, for one to an object of that name that is no
-// more; other, for another controller; loose-set, for one that does not control.
+// more; other, for another controller; loose-set, for one that does not control;
+// friend and namesake, for owners that are none of the set's business.
 func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	fields := strings.Fields(line)
@@ -246,6 +251,10 @@ func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "v1", "Pod", podName, "uid-pod"
 		case "earlier-pod":
 			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "v1", "Pod", podName, "uid-earlier"
+		case "friend": // as another set that does not control it
+			ref.Controller, ref.Name, ref.UID = nil, "db", "uid-friend"
+		case "namesake": // as something else of the set's name
+			ref.Controller, ref.APIVersion, ref.UID = nil, "example.com/v1", "uid-namesake"
 		case "other":
 			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "example.com/v1", "Database", "db", "uid-db"
 		default:
