@@ -10,7 +10,8 @@ import (
 
 // seen is what the caches have got to see so far.
 type seen interface {
-	// version is the newest resourceVersion seen of a kind; empty if unknown.
+	// version is the newest resourceVersion seen of a kind; empty if the cache
+	// cannot tell, and is then taken to be current.
 	version(kind) string
 	// object returns an object of a kind, nil if there is none.
 	object(kind, types.NamespacedName) metav1.Object
@@ -57,7 +58,7 @@ func (e *expectations) pending(s seen) kind {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for k, version := range e.written {
-		if newer(version, s.version(k)) {
+		if seen := s.version(k); seen != "" && newer(version, seen) {
 			return k
 		}
 		delete(e.written, k)
