@@ -55,7 +55,7 @@ controller: deps ## Build bin/ordinal-controller alone (about two minutes the fi
 image: deps ## Build the demo image, bin/my-image.tar, from examples/counter, without Docker
 	@$(STEP) "build bin/my-image.tar" bash -euc '\
 		go build -ldflags "-s -w" -o bin/counter ./examples/counter; \
-		go run ./hack/image my-image bin/counter bin/my-image.tar tar test'
+		go run ./internal/ociimage/mkimage -name my-image -link tar -link test -o bin/my-image.tar bin/counter'
 
 .PHONY: check
 check: payload $(TOOLS) ## Everything that needs no running: format, vet, lint, import rules, sizes, vulnerabilities

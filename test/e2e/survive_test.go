@@ -55,6 +55,7 @@ func TestContainersAndDataSurviveTheKillOfOrdinal(t *testing.T) {
 	before, err := lab.status()
 	s.Must(err)
 
+	s.StopWatching()
 	s.Must(syscall.Kill(before.PID, syscall.SIGKILL))
 	lab.run(t, "up", "--kubeconfig", "")
 	after, err := lab.status()
@@ -77,6 +78,7 @@ func TestContainersAndDataSurviveTheKillOfOrdinal(t *testing.T) {
 func TestDataSurvivesDownAndUpAndDownLeavesNothing(t *testing.T) {
 	s := counterScene(t)
 	stopped := s.containers()
+	s.StopWatching()
 	lab.run(t, "down")
 	s.Must(nothingLeft())
 	lab.run(t, "up", "--kubeconfig", "")

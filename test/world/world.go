@@ -28,6 +28,11 @@ type World struct {
 	Ctx       context.Context
 	Client    kubernetes.Interface
 	Namespace string
+
+	// StopWatching is for before the API server goes away. What was seen until
+	// then can still be read.
+	StopWatching func()
+
 	informers informers.SharedInformerFactory
 
 	mu       sync.Mutex
@@ -52,7 +57,9 @@ func New(t *testing.T, client kubernetes.Interface) *World {
 // created.
 func In(t *testing.T, client kubernetes.Interface, namespace string) *World {
 	t.Helper()
-	w := &World{T: t, Ctx: t.Context(), Client: client, Namespace: namespace, changed: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	w := &World{T: t, Ctx: ctx, Client: client, Namespace: namespace, StopWatching: cancel, changed: make(chan struct{})}
 	w.watch()
 	return w
 }
