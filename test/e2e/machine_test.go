@@ -125,18 +125,21 @@ func (m machine) tables() error {
 	return nil
 }
 
-// places are where container software likes to leave files.
+// places are where the parts of a cluster put files unless they are told not to.
 func (m machine) places() error {
 	for _, dir := range []string{
-		"/etc", "/etc/cni", "/opt", "/run", "/run/netns", "/var/lib", "/var/lib/cni", "/var/lib/kubelet", "/var/log", "/var/log/pods",
-		"/usr/libexec/kubernetes",
+		"/etc/cni", "/etc/containerd", "/etc/kubernetes", "/opt/cni", "/opt/containerd", "/run/containerd", "/run/netns",
+		"/run/kubernetes", "/run/xtables.lock", "/usr/libexec/kubernetes", "/var/lib/cni", "/var/lib/containerd",
+		"/var/lib/etcd", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods", "/var/run/kubernetes",
 	} {
-		entries, err := os.ReadDir(dir)
+		err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if err == nil {
+				m.add("file", path)
+			}
+			return nil // not there, or no longer
+		})
 		if err != nil {
-			continue // not there
-		}
-		for _, e := range entries {
-			m.add("file", filepath.Join(dir, e.Name()))
+			return err
 		}
 	}
 	return nil
