@@ -142,3 +142,15 @@ func TestKubeconfigIsMergedAndForgottenAgain(t *testing.T) {
 		t.Errorf("after forgetting: current %q, clusters %v", left.CurrentContext, left.Clusters)
 	}
 }
+
+func TestWaitingForManyNamesAFew(t *testing.T) {
+	for want, names := range map[string][]string{
+		"etcd":            {"etcd"},
+		"a, b":            {"a", "b"},
+		"a, b and 2 more": {"a", "b", "c", "d"},
+	} {
+		if got := some(names); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

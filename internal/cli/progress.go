@@ -40,8 +40,17 @@ func (p *progress) show(s instance.State) {
 	}
 	if p.live && len(waiting) > 0 {
 		p.clear()
-		fmt.Fprintf(p.out, "  … waiting for %s (%.0fs)", strings.Join(waiting, ", "), time.Since(p.began).Seconds())
+		fmt.Fprintf(p.out, "  … waiting for %s (%.0fs)", some(waiting), time.Since(p.began).Seconds())
 	}
+}
+
+// some names a few: a line that wraps could not be drawn over.
+func some(names []string) string {
+	const few = 2
+	if len(names) <= few {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }
 
 // line says something about a part, once.
