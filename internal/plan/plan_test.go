@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,33 @@ func TestAServiceSelectsByTheTemplateWhereTheSelectorHasExpressions(t *testing.T
 		}
 	}
 	t.Errorf("no Service is created:\n%s", &p)
+}
+
+func TestAPodCannotStartForTheReasonsThatAreDocumented(t *testing.T) {
+	w, err := parseWorld("set: {spec: {replicas: 1}}\ntemplate: B\nhistory: [A, B]\ncurrent: A\npods: [web-0 A pending]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for reason, stuck := range map[string]bool{
+		"CrashLoopBackOff": true, "ImagePullBackOff": true, "ErrImagePull": true, "ErrImageNeverPull": true,
+		"InvalidImageName": true, "CreateContainerConfigError": true, "CreateContainerError": true,
+		"RunContainerError": true, "PreStartHookError": true, "PostStartHookError": true,
+		"ContainerCreating": false, "PodInitializing": false,
+	} {
+		if stuck && !strings.Contains(readDoc(t, "deviations.md"), "`"+reason+"`") {
+			t.Errorf("docs/deviations.md does not name %s", reason)
+		}
+		for _, init := range []bool{false, true} {
+			s := w.snapshot(t)
+			waiting(s.Pods[0], reason)
+			if status := &s.Pods[0].Status; init {
+				status.InitContainerStatuses, status.ContainerStatuses = status.ContainerStatuses, nil
+			}
+			if p := plan.Make(s); (len(p.Actions) > 0) != stuck {
+				t.Errorf("%s, of an init container %t:\n%s", reason, init, &p)
+			}
+		}
+	}
 }
 
 func TestAPlanIsAtRestWhenItDoesNothingAndWaitsForNothing(t *testing.T) {

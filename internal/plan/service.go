@@ -107,12 +107,12 @@ func servicePorts(containers []corev1.Container) []corev1.ServicePort {
 				protocol = corev1.ProtocolTCP
 			}
 			number := fmt.Sprintf("%s-%d", strings.ToLower(string(protocol)), port.ContainerPort)
-			name := port.Name
-			if name == "" {
-				name = number
-			}
-			if taken[name] || taken[number] {
+			if taken[number] {
 				continue
+			}
+			name := port.Name
+			if name == "" || taken[name] {
+				name = number
 			}
 			taken[name], taken[number] = true, true
 			ports = append(ports, corev1.ServicePort{
