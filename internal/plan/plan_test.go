@@ -104,6 +104,22 @@ func TestAPodCannotStartForTheReasonsThatAreDocumented(t *testing.T) {
 	}
 }
 
+func TestAPlanCountsForTheMetrics(t *testing.T) {
+	w, err := parseWorld(`
+set: {spec: {replicas: 4, updateStrategy: {rollingUpdate: {maxUnavailable: 2}}}}
+template: A
+history: [A]
+current: A
+pods: [web-0 A ready, web-1 A unready]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := plan.Make(w.snapshot(t)); p.MaxUnavailable != 2 || p.Unavailable != 3 {
+		t.Errorf("max unavailable %d, unavailable %d; want 2 and 3", p.MaxUnavailable, p.Unavailable)
+	}
+}
+
 func TestAPlanIsAtRestWhenItDoesNothingAndWaitsForNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		plan plan.Plan
