@@ -247,11 +247,11 @@ func (p *pass) adoptable(ctx context.Context) error {
 	return nil
 }
 
-// release gives the object up. One that is gone, or that the set does not own
-// any more, needs no release.
+// release gives the object up. One that the set does not own any more needs no
+// release.
 func (p *pass) release(ctx context.Context, object client.Object) error {
 	err := p.patch(ctx, object, types.StrategicMergePatchType, ownersPatch(object, map[string]any{"$patch": "delete", "uid": p.set.UID}))
-	if apierrors.IsNotFound(err) || apierrors.IsInvalid(err) {
+	if apierrors.IsInvalid(err) {
 		return nil
 	}
 	return err
@@ -268,7 +268,11 @@ func (p *pass) patch(ctx context.Context, object client.Object, kind types.Patch
 		return err
 	}
 	answer := object.DeepCopyObject().(client.Object)
-	if err := p.client.Patch(ctx, answer, client.RawPatch(kind, data)); err != nil {
+	err = p.client.Patch(ctx, answer, client.RawPatch(kind, data))
+	if apierrors.IsNotFound(err) {
+		return stale(object, "it is gone")
+	}
+	if err != nil {
 		return err
 	}
 	p.memory.expectations.wrote(kindOf(answer), answer.GetResourceVersion())

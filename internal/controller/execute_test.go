@@ -118,6 +118,18 @@ func TestAChangeIsMadeToTheObjectAsItWasSeenOnly(t *testing.T) {
 	}
 }
 
+func TestAnObjectThatIsGoneIsPlannedAgain(t *testing.T) {
+	w := newWorld(t, web(3))
+	for _, verb := range []plan.Verb{plan.Update, plan.Adopt, plan.Release} {
+		if err := w.do(plan.Action{Verb: verb, Object: orphan(0)}); !apierrors.IsConflict(err) {
+			t.Errorf("%s: err = %v, want a conflict", verb, err)
+		}
+	}
+	if err := w.do(plan.Action{Verb: plan.Delete, Object: orphan(0)}); err != nil {
+		t.Errorf("delete: %v; what is gone is deleted", err)
+	}
+}
+
 func TestWhatAnActionNeedsIsDoneFirst(t *testing.T) {
 	w := newWorld(t, web(3))
 	claim := func(name string) plan.Action {
