@@ -19,7 +19,8 @@ import (
 // the sandboxes. The API still holds the pods, so the next start runs
 // them again under the same names.
 func stopPods(ctx context.Context, l layout.Layout, report func(string)) error {
-	cri, err := remote.NewRemoteRuntimeService(ctx, "unix://"+l.ContainerdSocket(), 2*time.Minute, nil, false)
+	cri, err := remote.NewRemoteRuntimeServiceBuilder().
+		WithEndpoint("unix://" + l.ContainerdSocket()).WithConnectionTimeout(2 * time.Minute).Build(ctx)
 	if err != nil {
 		return err
 	}
