@@ -20,7 +20,6 @@ import (
 
 const (
 	namespace = "bench"
-	service   = "peers"
 	nodes     = 3
 	// hands is how many requests are made at a time: enough that the sets arrive
 	// faster than any controller works.
@@ -37,8 +36,7 @@ type fleet struct {
 	done    chan struct{} // closed when none is pending
 }
 
-// newFleet makes the namespace and the governing Service of all sets, so that
-// no controller has to, and watches the sets.
+// newFleet makes the namespace and watches the sets in it.
 func newFleet(ctx context.Context, config *rest.Config) (*fleet, error) {
 	config = rest.CopyConfig(config)
 	config.ContentType = runtime.ContentTypeProtobuf
@@ -46,18 +44,7 @@ func newFleet(ctx context.Context, config *rest.Config) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	core := client.CoreV1()
-	_, err = core.Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	if err != nil {
-		return nil, err
-	}
-	_, err = core.Services(namespace).Create(ctx, &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: service},
-		Spec: corev1.ServiceSpec{
-			ClusterIP: corev1.ClusterIPNone, Selector: map[string]string{"fleet": "bench"},
-			Ports: []corev1.ServicePort{{Port: 80}},
-		},
-	}, metav1.CreateOptions{})
+	_, err = client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +138,11 @@ func (f *fleet) warmUp(ctx context.Context) error {
 
 func (f *fleet) create(s scenario) func(context.Context, string) error {
 	return func(ctx context.Context, name string) error {
-		labels := map[string]string{"fleet": "bench", "app": name}
+		labels := map[string]string{"app": name}
 		_, err := f.client.AppsV1().StatefulSets(namespace).Create(ctx, &appsv1.StatefulSet{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Spec: appsv1.StatefulSetSpec{
 				Replicas:            ptr.To(int32(s.replicas)),
-				ServiceName:         service,
 				PodManagementPolicy: s.policy,
 				Selector:            &metav1.LabelSelector{MatchLabels: labels},
 				Template: corev1.PodTemplateSpec{
