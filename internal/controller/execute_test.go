@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
@@ -260,6 +261,28 @@ func TestASetThatIsGoneIsForgotten(t *testing.T) {
 		t.Errorf("%v is remembered", key)
 		return true
 	})
+}
+
+func TestNothingIsRememberedOfAnEarlierSetOfTheName(t *testing.T) {
+	w := newWorld(t, web(0))
+	w.settle()
+	w.r.memories.of(webKey).failures = map[int]plan.Failure{1: {Count: 4, Last: w.clock.Now()}}
+	if err := w.api.Delete(t.Context(), w.set()); err != nil {
+		t.Fatal(err)
+	}
+	// As the garbage collector does.
+	if err := w.api.DeleteAllOf(t.Context(), &appsv1.ControllerRevision{}, client.InNamespace("default")); err != nil {
+		t.Fatal(err)
+	}
+	again := web(0)
+	again.UID = "uid-again"
+	if err := w.api.Create(t.Context(), again); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	if f := w.r.memories.of(webKey).failures; len(f) > 0 {
+		t.Errorf("the new set inherits %v", f)
+	}
 }
 
 func TestAWarningIsRecordedOnceForAsLongAsItHolds(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 // may be lost at any time: a new instance starts without. One worker at a time
 // uses a set's memory; only the expectations are shared by its writes.
 type memory struct {
+	uid          types.UID // of the set, not only of its name
 	expectations expectations
 	failures     map[int]plan.Failure
 	refused      *plan.Refusal
@@ -27,6 +28,13 @@ type memories struct{ m sync.Map }
 func (ms *memories) of(set types.NamespacedName) *memory {
 	m, _ := ms.m.LoadOrStore(set, &memory{})
 	return m.(*memory)
+}
+
+// renew replaces what is remembered of an earlier set of this name.
+func (ms *memories) renew(set types.NamespacedName, uid types.UID) *memory {
+	m := &memory{uid: uid}
+	ms.m.Store(set, m)
+	return m
 }
 
 func (ms *memories) forget(set types.NamespacedName) { ms.m.Delete(set) }

@@ -65,6 +65,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	if m.uid != snapshot.Set.UID {
+		m = r.memories.renew(key, snapshot.Set.UID)
+	}
 	snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.failures, m.refused, r.disabled
 	made := plan.Make(snapshot)
 	r.metrics.planned(key, snapshot.Set, &made, r.clock.Since(snapshot.Now))
