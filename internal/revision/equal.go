@@ -84,7 +84,7 @@ func same(key string, a, b any) bool {
 	case []any:
 		y, ok := b.([]any)
 		if !ok || len(x) != len(y) {
-			return ok && len(x) == 0 && len(y) == 0
+			return false
 		}
 		for i := range x {
 			if !same(key, x[i], y[i]) {

@@ -23,6 +23,8 @@ func TestTemplatesThatDifferInDefaultsAreTheSame(t *testing.T) {
 		"pull policy of latest":           {`{"image":"a:latest"}`, `{"image":"a:latest","imagePullPolicy":"Always"}`},
 		"pull policy of a digest":         {`{"image":"a@sha256:0"}`, `{"image":"a@sha256:0","imagePullPolicy":"IfNotPresent"}`},
 		"pull policy of an image volume":  {`{"image":{"reference":"a:1"}}`, `{"image":{"reference":"a:1","pullPolicy":"IfNotPresent"}}`},
+		"an optional key of a file":       {`{"fileKeyRef":{}}`, `{"fileKeyRef":{"optional":false}}`},
+		"a disk that can be written":      {`{"azureDisk":{}}`, `{"azureDisk":{"readOnly":false,"kind":"Shared"}}`},
 		"old name of the service account": {`{"serviceAccountName":"x"}`, `{"serviceAccountName":"x","serviceAccount":"x"}`},
 	} {
 		for range 2 { // in either direction
@@ -36,19 +38,21 @@ func TestTemplatesThatDifferInDefaultsAreTheSame(t *testing.T) {
 
 func TestTemplatesThatDifferInMeaningAreNotTheSame(t *testing.T) {
 	for name, pair := range map[string][2]string{
-		"a value":                      {`{"a":1}`, `{"a":2}`},
-		"a value of another kind":      {`{"a":{}}`, `{"a":[]}`},
-		"a list of another length":     {`{"a":[1]}`, `{"a":[1,2]}`},
-		"a list in another order":      {`{"a":[1,2]}`, `{"a":[2,1]}`},
-		"a list and no list":           {`{"a":[]}`, `{"a":{}}`},
-		"false is not absent":          {`{"automountServiceAccountToken":false}`, `{}`},
-		"a selector of everything":     {`{"labelSelector":{}}`, `{}`},
-		"another than the default":     {`{"restartPolicy":"Never"}`, `{}`},
-		"the default of another field": {`{"protocol":"TCP"}`, `{}`},
-		"a security context":           {`{"securityContext":{"runAsUser":0}}`, `{}`},
-		"another pull policy":          {`{"image":"a:1","imagePullPolicy":"Always"}`, `{"image":"a:1"}`},
-		"another service account":      {`{"serviceAccountName":"x","serviceAccount":"y"}`, `{"serviceAccountName":"x"}`},
-		"no JSON":                      {`{`, `{`},
+		"a value":                           {`{"a":1}`, `{"a":2}`},
+		"a value of another kind":           {`{"a":{}}`, `{"a":[]}`},
+		"a list of another length":          {`{"a":[1]}`, `{"a":[1,2]}`},
+		"a list in another order":           {`{"a":[1,2]}`, `{"a":[2,1]}`},
+		"a list and no list":                {`{"a":[]}`, `{"a":{}}`},
+		"false is not absent":               {`{"automountServiceAccountToken":false}`, `{}`},
+		"a selector of everything":          {`{"labelSelector":{}}`, `{}`},
+		"another than the default":          {`{"restartPolicy":"Never"}`, `{}`},
+		"the default of another field":      {`{"protocol":"TCP"}`, `{}`},
+		"a security context":                {`{"securityContext":{"runAsUser":0}}`, `{}`},
+		"another pull policy":               {`{"image":"a:1","imagePullPolicy":"Always"}`, `{"image":"a:1"}`},
+		"another policy of an image volume": {`{"image":{"reference":"a:1","pullPolicy":"Always"}}`, `{"image":{"reference":"a:1"}}`},
+		"a pull policy of something else":   {`{"x":{"reference":"a:1","pullPolicy":"IfNotPresent"}}`, `{"x":{"reference":"a:1"}}`},
+		"another service account":           {`{"serviceAccountName":"x","serviceAccount":"y"}`, `{"serviceAccountName":"x"}`},
+		"no JSON":                           {`{`, `{`},
 	} {
 		for range 2 {
 			if revision.SameTemplate([]byte(pair[0]), []byte(pair[1])) {

@@ -54,7 +54,7 @@ func Decide(set *appsv1.StatefulSet, history []*appsv1.ControllerRevision, colli
 	for _, old := range slices.Backward(history) {
 		switch {
 		case !bytes.Equal(old.Data.Raw, proposed.Data.Raw):
-		case old == newest || bytes.Equal(old.Data.Raw, newest.Data.Raw):
+		case old == newest:
 			return Decision{Update: newest}, nil
 		default:
 			renumbered := old.DeepCopy()
