@@ -42,6 +42,15 @@ func TestARevisionIsTheOneThatTheInTreeControllerMakes(t *testing.T) {
 	}
 }
 
+func TestATemplateWithoutLabelsHasARevisionWithItsHash(t *testing.T) {
+	set := web("nginx:1")
+	set.Spec.Template.Labels = nil
+	r := must(revision.New(set, 1, 0))
+	if hash := revision.Hash(r.Data.Raw, 0); len(r.Labels) != 1 || r.Labels[revision.HashLabel] != hash || r.Name != "web-"+hash {
+		t.Errorf("%s is labelled %v, and the hash is %s", r.Name, r.Labels, hash)
+	}
+}
+
 func TestTheTemplateOfARevisionIsTheOneItWasMadeFrom(t *testing.T) {
 	set := web("nginx:1")
 	template := must(revision.Template(must(revision.New(set, 1, 0))))
