@@ -71,6 +71,7 @@ type meter struct {
 }
 
 func (m *meter) phases(ctx context.Context, f *fleet, s scenario) (result, error) {
+	m.writes = map[string]int{} // of warming up, which nobody asks about
 	if err := m.settle(ctx); err != nil {
 		return nil, err
 	}
@@ -118,36 +119,19 @@ func (m *meter) phase(ctx context.Context, f *fleet, p phase, names []string) (c
 // settle waits until the controller has written nothing for a while, and counts
 // what it wrote.
 func (m *meter) settle(ctx context.Context) error {
-	const looks = 4
-	tick := time.NewTicker(quiet / looks)
-	defer tick.Stop()
-	for silent := 0; silent <= looks; silent++ {
-		writes, err := m.record.Next()
-		if err != nil {
-			return err
-		}
-		for _, w := range writes {
-			if w.User == m.user && w.Namespace == namespace {
-				m.count(w)
-				silent = 0
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+	writes, err := m.record.UntilQuiet(ctx, quiet)
+	for _, w := range writes {
+		if w.User == m.user && w.Namespace == namespace {
+			m.count(w)
 		}
 	}
-	return nil
+	return err
 }
 
 func (m *meter) count(w arena.Write) {
 	what := w.Verb + " " + w.Resource
 	if w.Status >= 300 {
 		what += fmt.Sprintf(" (%d)", w.Status)
-	}
-	if m.writes == nil {
-		m.writes = map[string]int{}
 	}
 	m.writes[what]++
 }

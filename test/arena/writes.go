@@ -2,10 +2,12 @@ package arena
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // A Write is one request to change something, accepted or not.
@@ -60,6 +62,29 @@ func (r *Record) Next() ([]Write, error) {
 		writes = append(writes, w)
 	}
 	return writes, nil
+}
+
+// UntilQuiet returns the writes until there was none for the given time.
+func (r *Record) UntilQuiet(ctx context.Context, quiet time.Duration) ([]Write, error) {
+	const looks = 4
+	tick := time.NewTicker(quiet / looks)
+	defer tick.Stop()
+	var all []Write
+	for silent := 0; silent <= looks; silent++ {
+		writes, err := r.Next()
+		if err != nil {
+			return nil, err
+		}
+		if len(writes) > 0 {
+			all, silent = append(all, writes...), 0
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return all, nil
 }
 
 // parse reads one event of audit.k8s.io/v1.
