@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -29,6 +30,8 @@ func Make(s Snapshot) Plan {
 		p.repairMembers()    // identity, claims and the claims' owners are as they should be
 		p.truncateHistory()  // revisions beyond the limit go
 		p.awaitAvailable()   // done when every pod is available
+	} else {
+		p.awaitRemoval() // the garbage collector sees to the pods
 	}
 	p.reportStatus()
 	p.reportConditions()
@@ -100,8 +103,7 @@ func maxUnavailable(value *intstr.IntOrString, replicas int) int {
 	return max(n, 1)
 }
 
-// mayAct is false for a set that is being deleted, which gets status only: the
-// garbage collector sees to its pods.
+// mayAct is false for a set that is being deleted, which gets status only.
 func (p *planner) mayAct() bool { return p.Set.DeletionTimestamp == nil && !p.frozen }
 
 func (p *planner) freeze(reason, message string) {
@@ -124,6 +126,15 @@ func (p *planner) wait(m *member, holds string) {
 func (p *planner) awaitAvailable() {
 	if m := p.firstUnavailable(); m != nil && len(p.plan.Waits) == 0 && m.action < 0 {
 		p.wait(m, "")
+	}
+}
+
+// awaitRemoval keeps the plan of a set that is being deleted from being at rest
+// while it has pods.
+func (p *planner) awaitRemoval() {
+	hasPods := slices.ContainsFunc(slices.Concat(p.replicas, p.condemned), (*member).owned)
+	if p.Set.DeletionTimestamp != nil && hasPods {
+		p.plan.Waits = append(p.plan.Waits, Wait{For: "StatefulSet " + p.Set.Name, State: "is being deleted, and still has pods"})
 	}
 }
 
