@@ -77,12 +77,25 @@ unit: payload ## Unit tests
 integration: payload ## Tests against the embedded control plane with simulated nodes; no privilege needed
 	@$(STEP) "integration tests" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
 
+.PHONY: takeover
+takeover: build intree ## Test that sets can be taken over from the in-tree controller, and given back
+	@$(STEP) "takeover test" go test -ldflags=-w -count=1 -timeout 10m ./test/takeover/...
+
 .PHONY: e2e
 e2e: build image ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
 	@$(STEP) "end-to-end tests" go test -v -count=1 -timeout 30m ./test/e2e/...
 
 .PHONY: test
-test: build image check unit integration e2e ## All of it: check, unit, integration and, where the machine can, e2e
+test: build image check unit integration takeover e2e ## All of it: check, unit, integration, takeover and, where the machine can, e2e
+
+.PHONY: intree
+intree: deps ## Build bin/intree: upstream's StatefulSet controller alone, to compare with
+	@$(STEP) "build bin/intree" go build -v -ldflags '$(LDFLAGS)' -o bin/intree ./bench/intree
+
+.PHONY: bench
+bench: build intree ## Measure the StatefulSet controllers side by side: time, CPU, writes, memory (about 20 minutes)
+	@$(STEP) "build the benchmark" go build -o bin/bench-api ./bench/api
+	@bin/bench-api
 
 .PHONY: bench-cluster
 bench-cluster: build image ## Measure the single-machine cluster: start, roll-out, recovery, memory, CPU. Needs root
