@@ -124,14 +124,12 @@ func lines[T any](items []T, text func(T) string) []string {
 	return all
 }
 
-// actionLines lists each action after what it needs.
-func actionLines(actions []Action, indent string) []string {
+// actionLines lists each action, and below it what is done first.
+func actionLines(actions []Action, prefix string) []string {
 	var all []string
 	for _, a := range actions {
-		all = append(all, indent+a.String())
-		for _, need := range actionLines(a.Needs, indent+"  ") {
-			all = append(all, "after "+strings.TrimLeft(need, " "))
-		}
+		all = append(all, prefix+a.String())
+		all = append(all, actionLines(a.Needs, "  first ")...)
 	}
 	return all
 }
