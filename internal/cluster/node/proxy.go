@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"sync/atomic"
 
@@ -35,6 +36,7 @@ func (p *Proxy) Ready(context.Context) error {
 func (p *Proxy) Run(ctx context.Context) error {
 	o := app.NewOptions()
 	flags := pflag.NewFlagSet("kube-proxy", pflag.ContinueOnError)
+	flags.SetOutput(io.Discard) // one flag below is deprecated, and has no other way
 	o.AddFlags(flags)
 	if err := flags.Parse([]string{
 		"--kubeconfig=" + p.Kubeconfig,
