@@ -14,6 +14,7 @@ import (
 // uses a set's memory; only the expectations are shared by its writes.
 type memory struct {
 	uid          types.UID // of the set, not only of its name
+	firstSeen    time.Time
 	expectations expectations
 	failures     map[int]plan.Failure
 	refused      *plan.Refusal
@@ -31,8 +32,8 @@ func (ms *memories) of(set types.NamespacedName) *memory {
 }
 
 // renew replaces what is remembered of an earlier set of this name.
-func (ms *memories) renew(set types.NamespacedName, uid types.UID) *memory {
-	m := &memory{uid: uid}
+func (ms *memories) renew(set types.NamespacedName, uid types.UID, now time.Time) *memory {
+	m := &memory{uid: uid, firstSeen: now}
 	ms.m.Store(set, m)
 	return m
 }

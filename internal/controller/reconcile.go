@@ -66,9 +66,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	if m.uid != snapshot.Set.UID {
-		m = r.memories.renew(key, snapshot.Set.UID)
+		m = r.memories.renew(key, snapshot.Set.UID, snapshot.Now)
 	}
-	snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.failures, m.refused, r.disabled
+	snapshot.FirstSeen, snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
 	made := plan.Make(snapshot)
 	r.metrics.planned(key, snapshot.Set, &made, r.clock.Since(snapshot.Now))
 	return r.carryOut(ctx, snapshot.Set, &made, m)

@@ -14,10 +14,10 @@ import (
 )
 
 // serviceGrace is how long a new set waits for its user to bring the governing
-// Service: many create the Service after the set, or beside it, and would fail if
-// they found it there. Its pods wait too, so that their names resolve from the
-// start. Creation times are in whole seconds, so the wait may be shorter.
-const serviceGrace = time.Second
+// Service: many create the Service right after the set, from the same manifest,
+// and would fail if they found it there. Its pods wait too, so that their names
+// resolve from the start.
+const serviceGrace = 300 * time.Millisecond
 
 // governService creates the Service that gives the pods their names, if
 // spec.serviceName names one that does not exist. A Service that a user made is
@@ -34,7 +34,7 @@ func (p *planner) governService() {
 	if !p.enabled(GoverningService) {
 		return
 	}
-	if left := p.Set.CreationTimestamp.Add(serviceGrace).Sub(p.Now); left > 0 {
+	if left := p.FirstSeen.Add(serviceGrace).Sub(p.Now); left > 0 {
 		p.awaitingService = true
 		p.lookAgain(left)
 		return

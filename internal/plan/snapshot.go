@@ -13,7 +13,10 @@ import (
 // and must not be modified.
 type Snapshot struct {
 	Now time.Time
-	Set *appsv1.StatefulSet
+	// FirstSeen is when the controller first saw the set, zero for long ago. The
+	// set's own creation time is in whole seconds, too coarse for short waits.
+	FirstSeen time.Time
+	Set       *appsv1.StatefulSet
 
 	// Pods are those that bear the name of a member, whoever owns them, and
 	// those that the set owns, whatever their name.

@@ -26,6 +26,9 @@ type world struct {
 	// Set is an ordinary StatefulSet; metadata, selector, template and defaults
 	// are filled in.
 	Set appsv1.StatefulSet `json:"set"`
+	// Seen is for how long the controller has known the set; an hour if not
+	// given.
+	Seen *metav1.Duration `json:"seen"`
 	// Template is the revision of the set's template.
 	Template string `json:"template"`
 	// History lists the existing revisions, oldest first; "?A" has no owner.
@@ -87,8 +90,12 @@ func (w *world) collided(image string) string {
 
 func (w *world) snapshot(t *testing.T) plan.Snapshot {
 	t.Helper()
+	age := time.Hour
+	if w.Seen != nil {
+		age = w.Seen.Duration
+	}
 	s := plan.Snapshot{
-		Now: now, Set: w.Set.DeepCopy(), Service: w.Service.DeepCopy(), Failures: w.Failures,
+		Now: now, FirstSeen: now.Add(-age), Set: w.Set.DeepCopy(), Service: w.Service.DeepCopy(), Failures: w.Failures,
 		Refused: w.Refused, Disabled: w.Disabled, Claims: map[string]*corev1.PersistentVolumeClaim{},
 	}
 	for i, name := range w.History {
