@@ -107,7 +107,7 @@ func (c *Cluster) path(elem ...string) string {
 
 func (c *Cluster) run(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, c.ordinal, args...)
-	cmd.Env = append(os.Environ(), "ORDINAL_DATA_DIR="+c.dir)
+	cmd.Env = append(environment(), "ORDINAL_DATA_DIR="+c.dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("ordinal %s: %w\n%s", strings.Join(args, " "), err, out)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -29,6 +31,7 @@ func Run(ctx context.Context, log, program string, args ...string) (*Process, er
 	}
 	defer out.Close() // the child has its own
 	p := &Process{cmd: exec.CommandContext(ctx, program, args...), log: log, done: make(chan struct{})}
+	p.cmd.Env = environment()
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = stopping
@@ -73,4 +76,10 @@ func (p *Process) lastWords() error {
 		return err
 	}
 	return errors.New(string(data[max(0, len(data)-enough):]))
+}
+
+// environment is this process's, without what tunes the Go runtime: a build sets
+// GOGC for the compiler, and what is measured must not have it.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GO") })
 }
