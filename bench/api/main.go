@@ -160,6 +160,12 @@ func (b *bench) measure(ctx context.Context, s scenario, c contender) (r result,
 	if err := f.warmUp(ctx); err != nil {
 		return nil, err
 	}
-	m := meter{user: c.user, record: record, proc: fmt.Sprintf("/proc/%d", process.PID())}
+	pid, err := cluster.PID()
+	if err != nil {
+		return nil, err
+	}
+	m := meter{user: c.user, record: record, controller: proc(process.PID()), cluster: proc(pid)}
 	return m.phases(ctx, f, s)
 }
+
+func proc(pid int) string { return fmt.Sprintf("/proc/%d", pid) }

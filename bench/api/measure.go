@@ -53,7 +53,8 @@ func complete(generation int64, replicas int) func(*appsv1.StatefulSet) bool {
 type cost struct {
 	phase   phase
 	wall    time.Duration
-	cpu     time.Duration
+	cpu     time.Duration  // of the controller
+	cluster time.Duration  // CPU time of API server, store, scheduler, nodes
 	writes  map[string]int // by what was written, "create pods"
 	perPod  float64        // writes
 	resides int64          // bytes, at the end
@@ -66,8 +67,9 @@ type result []cost
 type meter struct {
 	user   string
 	record *arena.Record
-	proc   string
 	writes map[string]int // of the present phase
+	// Directories in /proc.
+	controller, cluster string
 }
 
 func (m *meter) phases(ctx context.Context, f *fleet, s scenario) (result, error) {
@@ -95,7 +97,7 @@ func (m *meter) phase(ctx context.Context, f *fleet, p phase, names []string) (c
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %s", patience))
 	defer cancel()
 	m.writes = map[string]int{}
-	before, err := machine.CPUTime(m.proc)
+	controller, cluster, err := m.cpu()
 	if err != nil {
 		return cost{}, err
 	}
@@ -107,13 +109,21 @@ func (m *meter) phase(ctx context.Context, f *fleet, p phase, names []string) (c
 	if err := m.settle(ctx); err != nil {
 		return cost{}, err
 	}
-	after, err := machine.CPUTime(m.proc)
-	if err != nil {
+	if c.cpu, c.cluster, err = m.cpu(); err != nil {
 		return cost{}, err
 	}
-	c.cpu, c.writes = after-before, m.writes
-	c.resides, err = machine.Resident(m.proc)
+	c.cpu, c.cluster, c.writes = c.cpu-controller, c.cluster-cluster, m.writes
+	c.resides, err = machine.Resident(m.controller)
 	return c, err
+}
+
+// cpu is what both have used so far.
+func (m *meter) cpu() (controller, cluster time.Duration, err error) {
+	if controller, err = machine.CPUTime(m.controller); err != nil {
+		return 0, 0, err
+	}
+	cluster, err = machine.CPUTime(m.cluster)
+	return controller, cluster, err
 }
 
 // settle waits until the controller has written nothing for a while, and counts

@@ -46,6 +46,7 @@ func report(out io.Writer, s scenario, results [2]result) (missed int) {
 			continue
 		}
 		row("wall", a, b, " s", verdict(b/a, wall))
+		row("CPU of API server, nodes …", stock.cluster.Seconds(), ours.cluster.Seconds(), " s", "")
 		a, b = stock.cpu.Seconds(), ours.cpu.Seconds()
 		row("controller CPU", a, b, " s", verdict(b/a, cpuShare))
 		row("writes per pod", stock.perPod, ours.perPod, "", verdict(ours.perPod, writesExcess*ours.phase.floor))

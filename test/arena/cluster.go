@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -88,6 +89,16 @@ func (c *Cluster) Config(identity string) (*rest.Config, error) {
 // Kubeconfig is the file that Config reads.
 func (c *Cluster) Kubeconfig(identity string) string {
 	return c.path("pki", identity+".kubeconfig")
+}
+
+// PID is the id of the cluster's process, which is API server, store, scheduler
+// and nodes in one.
+func (c *Cluster) PID() (int, error) {
+	text, err := os.ReadFile(c.path("run", "ordinal.pid"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
 }
 
 func config(file string) (*rest.Config, error) {
