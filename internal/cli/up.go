@@ -7,17 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
@@ -27,48 +23,6 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/logs"
 )
-
-// upOptions are up's flags as typed by the user.
-type upOptions struct {
-	cfg                  cluster.Config
-	podCIDR, serviceCIDR string
-	nodes                string
-	kubeconfig           string
-	foreground, detached bool
-}
-
-const upLong = `Start a Kubernetes on this machine and wait until pods can run.
-
-What is not given is as it was at the last start in this data directory.
-It needs root. With --nodes simulated it needs no privilege: API, controllers,
-scheduler and volumes are real, and pods only pretend to run.`
-
-func (r *root) newUp() *cobra.Command {
-	o := upOptions{cfg: cluster.Default()}
-	c := &cobra.Command{
-		Use:   "up",
-		Short: "Start the cluster",
-		Long:  upLong,
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return r.up(c.Context(), &o, c.Flags().Changed) },
-	}
-	f := c.Flags()
-	f.BoolVar(&o.foreground, "foreground", false, "stay in the foreground, as systemd wants it; Ctrl-C stops everything")
-	f.StringVar(&o.nodes, "nodes", "machine", "machine: this one; simulated or simulated=N: nodes that only pretend to run pods")
-	f.StringVar(&o.podCIDR, "pod-cidr", o.cfg.PodCIDR.String(), "network of the pods")
-	f.StringVar(&o.serviceCIDR, "service-cidr", o.cfg.ServiceCIDR.String(), "network of ClusterIP Services")
-	f.StringVar(&o.cfg.Domain, "domain", o.cfg.Domain, "DNS domain of the cluster")
-	f.IntVar(&o.cfg.APIPort, "api-port", o.cfg.APIPort, "port of the API server")
-	f.IntVar(&o.cfg.KubeletPort, "kubelet-port", o.cfg.KubeletPort, "port of the kubelet")
-	f.IntVar(&o.cfg.ImagesPort, "images-port", o.cfg.ImagesPort, "port from which containerd gets loaded images")
-	f.BoolVar(&o.cfg.NoController, "no-controller", false, "leave StatefulSets to a controller that you run")
-	f.StringVar(&o.cfg.AuditPolicy, "audit-policy", "", "file that says what the API server records, with --audit-log")
-	f.StringVar(&o.cfg.AuditLog, "audit-log", "", "file to which the API server writes its record")
-	f.StringVar(&o.kubeconfig, "kubeconfig", userKubeconfig(), `kubeconfig to add the context "ordinal" to; "" for none`)
-	f.BoolVar(&o.detached, "detached", false, "run as the background process of up")
-	_ = f.MarkHidden("detached")
-	return c
-}
 
 func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) bool) error {
 	l, err := r.layout()
@@ -91,70 +45,6 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 	default:
 		return r.upBackground(ctx, o, l)
 	}
-}
-
-// complete parses what flags carry as text, and takes the rest from the last
-// start.
-func (o *upOptions) complete(l layout.Layout, given func(flag string) bool) error {
-	cfg, err := cluster.Saved(l)
-	if err != nil {
-		return err
-	}
-	for flag, take := range map[string]func() error{
-		"pod-cidr":      func() error { return parseNetwork(&cfg.PodCIDR, "--pod-cidr", o.podCIDR) },
-		"service-cidr":  func() error { return parseNetwork(&cfg.ServiceCIDR, "--service-cidr", o.serviceCIDR) },
-		"nodes":         func() error { return parseNodes(&cfg.SimulatedNodes, o.nodes) },
-		"domain":        func() error { cfg.Domain = o.cfg.Domain; return nil },
-		"api-port":      func() error { cfg.APIPort = o.cfg.APIPort; return nil },
-		"kubelet-port":  func() error { cfg.KubeletPort = o.cfg.KubeletPort; return nil },
-		"images-port":   func() error { cfg.ImagesPort = o.cfg.ImagesPort; return nil },
-		"no-controller": func() error { cfg.NoController = o.cfg.NoController; return nil },
-		"audit-policy":  func() error { return absolute(&cfg.AuditPolicy, o.cfg.AuditPolicy) },
-		"audit-log":     func() error { return absolute(&cfg.AuditLog, o.cfg.AuditLog) },
-	} {
-		if given(flag) {
-			if err := take(); err != nil {
-				return err
-			}
-		}
-	}
-	o.cfg = cfg
-	return nil
-}
-
-// absolute makes a path mean the same at the next start, from elsewhere.
-func absolute(to *string, path string) (err error) {
-	if *to = path; path != "" {
-		*to, err = filepath.Abs(path)
-	}
-	return err
-}
-
-func parseNetwork(to *netip.Prefix, flag, text string) error {
-	p, err := netip.ParsePrefix(text)
-	if err != nil {
-		return fmt.Errorf("%s %q is not a network such as %s", flag, text, *to)
-	}
-	*to = p
-	return nil
-}
-
-func parseNodes(to *int, text string) error {
-	kind, count, counted := strings.Cut(text, "=")
-	*to = 1
-	switch {
-	case text == "machine":
-		*to = 0
-	case kind != "simulated":
-		return fmt.Errorf("--nodes %q is not known: use simulated or simulated=N, or machine to run real containers on this one", text)
-	case counted:
-		n, err := strconv.Atoi(count)
-		if err != nil || n < 1 {
-			return fmt.Errorf("--nodes %q: N must be a whole number of at least 1", text)
-		}
-		*to = n
-	}
-	return nil
 }
 
 // dyingFor is how long the kernel may take to bury a killed cluster's process,
