@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH=$PWD/bin:$PATH
+unset GOGC # make sets it for the compiler
 
 simulated=false
 
@@ -104,6 +105,7 @@ say "Go on"
 if $simulated; then printf '  export ORDINAL_DATA_DIR=%s\n' "$ORDINAL_DATA_DIR"; fi
 cat <<'TEXT'
   export PATH=$PWD/bin:$PATH
+unset GOGC # make sets it for the compiler
   ordinal kubectl scale sts/my-statefulset --replicas=5 && ordinal watch sts/my-statefulset
   ordinal kubectl get pods --watch
   ordinal status

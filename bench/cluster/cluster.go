@@ -37,7 +37,8 @@ type cluster struct{ binary, dir, manifest string }
 
 func (c cluster) ordinal(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, c.binary, args...)
-	cmd.Env = append(os.Environ(), "ORDINAL_DATA_DIR="+c.dir)
+	// A build sets GOGC for the compiler, and what is measured must not have it.
+	cmd.Env = append(os.Environ(), "ORDINAL_DATA_DIR="+c.dir, "GOGC=")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("ordinal %s: %w\n%s", strings.Join(args, " "), err, out)

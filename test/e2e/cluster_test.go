@@ -26,7 +26,7 @@ type cluster struct {
 
 func (c cluster) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(c.binary, args...)
-	cmd.Env = os.Environ()
+	cmd.Env = append(os.Environ(), "GOGC=") // make sets it for the compiler
 	if c.dir != "" {
 		cmd.Env = append(cmd.Env, "ORDINAL_DATA_DIR="+c.dir)
 	}
