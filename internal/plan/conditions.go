@@ -122,9 +122,9 @@ func (p *planner) recreateProgress() (verdict, bool) {
 	switch {
 	case p.recreating:
 		return verdict{corev1.ConditionTrue, "RecreateInProgress", "Deleting old revision pods"}, true
-	case p.updateComplete() && existing != nil:
+	case p.updateComplete() && (existing != nil || p.current.Name != p.update.Name):
 		return verdict{corev1.ConditionFalse, "RecreateCompleted", "All pods recreated successfully"}, true
-	case p.current.Name != p.update.Name && !p.updateComplete():
+	case p.current.Name != p.update.Name:
 		return verdict{corev1.ConditionTrue, "RecreateInProgress", "Waiting for new-revision pods to be created"}, true
 	}
 	return verdict{}, false

@@ -49,6 +49,11 @@ func (p *planner) holdBack(m *member) bool {
 	}
 	m.words = fmt.Sprintf("%s; it has failed %d times, and is retried after %s", m.words, f.Count+1, backOff(f.Count))
 	p.wait(m, "replacing "+m.name)
+	p.plan.Events = append(p.plan.Events, Event{
+		Warning: true, Reason: "BackOff", Pod: m.name,
+		// The same each time, so that it is one event with a count.
+		Message: fmt.Sprintf("Pod %s in StatefulSet %s ends again and again, and is replaced ever more slowly until it becomes available", m.name, p.Set.Name),
+	})
 	p.lookAgain(left)
 	return true
 }
