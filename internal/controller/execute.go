@@ -60,7 +60,7 @@ type pass struct {
 	set      *appsv1.StatefulSet
 	memory   *memory
 	mayAdopt func() error // looks once, see adoptable
-	mu       sync.Mutex   // guards memory.refused
+	mu       sync.Mutex   // guards memory.refused and memory.news
 }
 
 // batches performs independent actions in parallel, in batches of 1, 2, 4 and so
@@ -124,7 +124,9 @@ func (p *pass) perform(ctx context.Context, a plan.Action) error {
 		return fmt.Errorf("%s %s %s: %w", a.Verb, a.Kind(), a.Object.GetName(), err)
 	}
 	if ok {
-		record(p.recorder, p.set, event)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.memory.news = append(p.memory.news, event)
 	}
 	return nil
 }

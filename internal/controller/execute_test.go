@@ -63,8 +63,8 @@ func TestOnlyThePodThatThePlanSawIsDeleted(t *testing.T) {
 	if err := w.do(plan.Action{Verb: plan.Delete, Object: w.pod("web-0")}); err != nil || len(w.pods()) > 0 {
 		t.Errorf("the pod itself: err = %v, pods left %v", err, w.podNames())
 	}
-	if len(w.events) != 1 {
-		t.Errorf("events %q, want one for the one deletion: conflicts are nobody's business", w.events)
+	if news := w.r.memories.of(webKey).news; len(news) != 1 || len(w.events) > 0 {
+		t.Errorf("news %v and events %q, want the one deletion: conflicts are nobody's business", news, w.events)
 	}
 }
 

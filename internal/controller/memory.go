@@ -19,7 +19,8 @@ type memory struct {
 	failures     map[int]plan.Failure
 	refused      *plan.Refusal
 	warned       map[plan.Event]bool // warnings that hold and have been recorded
-	behindSince  time.Time           // since when the written status is out of date
+	news         []plan.Event        // what was done, and is not recorded yet
+	behindSince  time.Time           // since when the written status or the events are out of date
 	conflicts    int                 // plans in a row that somebody else's write made void
 }
 

@@ -5,11 +5,9 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -41,11 +39,6 @@ type reconciler struct {
 type cacheView interface {
 	view
 	seen
-}
-
-// recorder records events; it is the half of client-go's that is needed.
-type recorder interface {
-	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -90,7 +83,7 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 		log.FromContext(ctx).V(1).Info("an object has changed under the plan, planning again", "conflict", conflict.Error())
 		pause := min(firstRetry<<min(m.conflicts, 10), lastRetry)
 		m.conflicts++
-		return reconcile.Result{RequeueAfter: pause}, nil
+		return reconcile.Result{RequeueAfter: soonest(pause, statusDue)}, nil
 	}
 	m.conflicts = 0
 	switch {
@@ -102,15 +95,17 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	return reconcile.Result{RequeueAfter: soonest(made.RequeueAfter, statusDue)}, nil
 }
 
-// report writes the status if it has changed: at once when the set is at rest,
-// and otherwise when the written one has been out of date for statusDelay. It
-// returns when to come back for what it did not write yet.
+// report writes what is out of date, the status and the news of what was done:
+// at once when the set is at rest or held up, and otherwise when it has been out
+// of date for statusDelay. It returns when to come back for what it did not write
+// yet.
 func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) (time.Duration, error) {
-	if equality.Semantic.DeepEqual(set.Status, made.Status) {
+	current := equality.Semantic.DeepEqual(set.Status, made.Status)
+	if current && len(m.news) == 0 {
 		m.behindSince = time.Time{}
 		return 0, nil
 	}
-	if now := r.clock.Now(); !made.AtRest() {
+	if now := r.clock.Now(); !made.AtRest() && m.refused == nil {
 		if m.behindSince.IsZero() {
 			m.behindSince = now
 		}
@@ -118,45 +113,14 @@ func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *
 			return left, nil
 		}
 	}
-	if err := r.executor.writeStatus(ctx, set, made.Status, m); err != nil {
-		return 0, err
+	r.announce(set, m)
+	if !current {
+		if err := r.executor.writeStatus(ctx, set, made.Status, m); err != nil {
+			return 0, err
+		}
 	}
 	m.behindSince = time.Time{}
 	return 0, nil
-}
-
-// warn records each warning once for as long as it holds.
-func (r *reconciler) warn(set *appsv1.StatefulSet, events []plan.Event, m *memory) {
-	holding := map[plan.Event]bool{}
-	for _, e := range events {
-		if !m.warned[e] && !holding[e] {
-			record(r.recorder, set, e)
-		}
-		holding[e] = true
-	}
-	m.warned = holding
-}
-
-// record turns an event of a plan into one of Kubernetes.
-func record(to recorder, set *appsv1.StatefulSet, e plan.Event) {
-	kind := corev1.EventTypeNormal
-	if e.Warning {
-		kind = corev1.EventTypeWarning
-	}
-	var related runtime.Object
-	if e.Pod != "" {
-		related = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: e.Pod}}
-	}
-	to.Eventf(set, related, kind, e.Reason, "Reconcile", "%s", shorten(e.Message))
-}
-
-// shorten keeps a note within the 1024 bytes that the API allows.
-func shorten(note string) string {
-	const longest = 1000
-	if len(note) <= longest {
-		return note
-	}
-	return note[:longest] + "…"
 }
 
 // soonest is the smaller of two times to come back, of which zero is none.

@@ -61,14 +61,25 @@ func TestScalingDownGoesFromTheHighestOrdinalDown(t *testing.T) {
 
 func TestNothingIsDoneWhileACacheIsBehindOnesOwnWrites(t *testing.T) {
 	w := newWorld(t, web(3))
-	w.r.view.(*apiView).behind = kindPod
-	if writes, _, err := w.reconcile(); err != nil || !slices.Contains(writes, "create pods web-0") {
-		t.Fatalf("first plan: %v, %v", writes, err)
+	w.settle()
+	if err := w.api.Delete(t.Context(), w.pod("web-2")); err != nil {
+		t.Fatal(err)
 	}
+	w.fallBehind()
 	writes, result, err := w.reconcile()
 	if err != nil || len(writes) > 0 || result.RequeueAfter != staleRetry {
 		t.Errorf("with a stale cache: wrote %v, %+v, %v; want nothing, and another look later", writes, result, err)
 	}
+	w.r.view.(*apiView).behind = ""
+	if writes, _, err := w.reconcile(); err != nil || !slices.Contains(writes, "create pods web-2") {
+		t.Errorf("with a cache that has caught up: wrote %v, %v; want the pod that is missing", writes, err)
+	}
+}
+
+// fallBehind makes the cache of pods one write older than the last of them.
+func (w *world) fallBehind() {
+	w.r.view.(*apiView).behind = kindPod
+	w.r.memories.of(webKey).expectations.wrote(kindPod, "2")
 }
 
 func TestStatusIsAtMostASecondBehindWhileASetMoves(t *testing.T) {

@@ -92,6 +92,7 @@ func (c *Controller) manager() (manager.Manager, error) {
 	config.Burst = int(2 * c.options.QPS)
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.UserAgent = name
+	config.DisableCompression = true // near its server, unpacking costs more than it saves
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -140,7 +141,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	err = builder.ControllerManagedBy(mgr).
 		Named("statefulset").
 		For(&appsv1.StatefulSet{}).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(setsOfPod)).
+		Watches(&corev1.Pod{}, movingFirst(handler.EnqueueRequestsFromMapFunc(setsOfPod))).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(setsOfClaim)).
 		Watches(&appsv1.ControllerRevision{}, handler.EnqueueRequestsFromMapFunc(view.setsOfRevision)).
 		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(view.setsOfService)).

@@ -34,6 +34,7 @@ type world struct {
 	mu     sync.Mutex
 	writes []string // "verb kind name", in the order they were made
 	events []string // "reason: note"
+	about  []string // what each event is about
 }
 
 var webKey = types.NamespacedName{Namespace: "default", Name: "web"}
@@ -126,10 +127,15 @@ func (w *world) interceptors() interceptor.Funcs {
 }
 
 // Eventf implements recorder.
-func (w *world) Eventf(_, _ runtime.Object, _, reason, _, note string, args ...any) {
+func (w *world) Eventf(regarding, related runtime.Object, _, reason, _, note string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.events = append(w.events, reason+": "+fmt.Sprintf(note, args...))
+	set := regarding.(*appsv1.StatefulSet)
+	about := fmt.Sprintf("StatefulSet %s at version %q", set.Name, set.ResourceVersion)
+	if pod, ok := related.(*corev1.Pod); ok {
+		about += " and Pod " + pod.Name
+	}
+	w.events, w.about = append(w.events, reason+": "+fmt.Sprintf(note, args...)), append(w.about, about)
 }
 
 // reconcile runs the reconciler once and returns the writes it made.

@@ -1,0 +1,85 @@
+package controller
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// longestNote keeps a note within the 1024 bytes that the API allows.
+const longestNote = 1000
+
+// recorder records events; it is the half of client-go's that is needed.
+type recorder interface {
+	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
+}
+
+// warn records each warning once for as long as it holds.
+func (r *reconciler) warn(set *appsv1.StatefulSet, events []plan.Event, m *memory) {
+	holding := map[plan.Event]bool{}
+	for _, e := range events {
+		if !m.warned[e] && !holding[e] {
+			record(r.recorder, set, e)
+		}
+		holding[e] = true
+	}
+	m.warned = holding
+}
+
+// announce records what was done since it was last called.
+func (r *reconciler) announce(set *appsv1.StatefulSet, m *memory) {
+	for _, e := range merged(m.news) {
+		record(r.recorder, set, e)
+	}
+	m.news = nil
+}
+
+// merged makes one event of those that have the same reason, as far as a note has
+// room: an event for every pod would cost the API server as much as the pods.
+func merged(news []plan.Event) []plan.Event {
+	var all []plan.Event
+	last := map[string]int{} // by reason, the index in all of the event to add to
+	for _, e := range news {
+		i, ok := last[e.Reason]
+		if !ok || len(all[i].Message)+len("; ")+len(e.Message) > longestNote {
+			last[e.Reason] = len(all)
+			all = append(all, e)
+			continue
+		}
+		all[i].Message += "; " + e.Message
+		if all[i].Pod != e.Pod {
+			all[i].Pod = ""
+		}
+	}
+	return all
+}
+
+// record turns an event of a plan into one of Kubernetes. What happens to one pod
+// again and again, or is wrong with the set for long, is one event with a count:
+// client-go counts those that differ in their note only. It would tell sets apart
+// by their resourceVersion, which is therefore left out.
+func record(to recorder, set *appsv1.StatefulSet, e plan.Event) {
+	kind := corev1.EventTypeNormal
+	if e.Warning {
+		kind = corev1.EventTypeWarning
+	}
+	regarding := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: set.Name, UID: set.UID}}
+	if !e.Warning && e.Pod == "" {
+		regarding.ResourceVersion = set.ResourceVersion
+	}
+	var related runtime.Object
+	if e.Pod != "" {
+		related = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: e.Pod}}
+	}
+	to.Eventf(regarding, related, kind, e.Reason, "Reconcile", "%s", shorten(e.Message))
+}
+
+func shorten(note string) string {
+	if len(note) <= longestNote {
+		return note
+	}
+	return note[:longestNote] + "…"
+}

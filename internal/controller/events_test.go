@@ -1,0 +1,130 @@
+package controller
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// told returns the events of this reason.
+func (w *world) told(reason string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for _, e := range w.events {
+		if strings.HasPrefix(e, reason+": ") {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func TestWhatWasDoneIsToldInOneEventWhenTheSetIsAtRest(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.settle()
+	told := w.told("SuccessfulCreate")
+	if len(told) != 1 {
+		t.Fatalf("told %q, want one event", told)
+	}
+	for _, each := range []string{"Claim data-web-0", "Pod web-0", "Pod web-1", "Pod web-2", "because ordinal 2 has no pod"} {
+		if !strings.Contains(told[0], each) {
+			t.Errorf("%q does not tell of %s", told[0], each)
+		}
+	}
+	w.settle()
+	if again := w.told("SuccessfulCreate"); len(again) != 1 {
+		t.Errorf("told again: %q", again)
+	}
+}
+
+func TestWhatWasDoneIsToldAtMostASecondLateWhileASetMoves(t *testing.T) {
+	w := newWorld(t, web(3))
+	if _, result, err := w.reconcile(); err != nil || len(w.events) > 0 || result.RequeueAfter != statusDelay {
+		t.Fatalf("at once: told %q, %+v, %v; want nothing yet, and another look after %s", w.events, result, err, statusDelay)
+	}
+	w.clock.Step(statusDelay)
+	if _, _, err := w.reconcile(); err != nil || len(w.told("SuccessfulCreate")) != 1 {
+		t.Errorf("after %s: told %q, %v", statusDelay, w.events, err)
+	}
+}
+
+func TestAnEventHoldsNoMoreThanTheAPITakes(t *testing.T) {
+	var news []plan.Event
+	for range 30 {
+		news = append(news, plan.Event{Reason: "SuccessfulCreate", Message: strings.Repeat("x", 90)})
+	}
+	news = append(news, plan.Event{Reason: "FailedCreate", Message: strings.Repeat("y", 2000)})
+	w := newWorld(t)
+	r := &reconciler{recorder: w}
+	m := &memory{news: news}
+	r.announce(web(3), m)
+	var text string
+	for _, e := range w.events {
+		_, note, _ := strings.Cut(e, ": ")
+		if len(note) > 1024 {
+			t.Errorf("a note of %d bytes, and the API takes 1024", len(note))
+		}
+		text += note
+	}
+	if n := strings.Count(text, "x"); n != 30*90 || len(w.events) != 4 {
+		t.Errorf("%d events tell of %d of 30: want all of them in three, and the failure in a fourth", len(w.events), n/90)
+	}
+	if len(m.news) > 0 {
+		t.Error("it will be told again")
+	}
+}
+
+// client-go counts events that differ in nothing but their notes.
+func TestWhatHappensToOnePodAgainAndAgainIsOneEventWithACount(t *testing.T) {
+	w := newWorld(t, web(1))
+	w.rounds(1)
+	for _, pause := range []time.Duration{0, backOffs, 2 * backOffs} {
+		w.end("web-0")
+		if pause > 0 {
+			w.rounds(1)
+			w.clock.Step(pause - time.Second)
+			if w.rounds(2); w.pod("web-0").Status.Phase != corev1.PodFailed {
+				t.Fatalf("the pod was replaced before %s were over", pause)
+			}
+			w.clock.Step(time.Second)
+		}
+		if w.rounds(2); w.pod("web-0").Status.Phase == corev1.PodFailed {
+			t.Fatalf("the pod was not replaced when %s were over", pause)
+		}
+	}
+	if told := w.told("BackOff"); len(told) != 2 || told[0] != told[1] {
+		t.Errorf("told %q: want the same of the second and of the third failure", told)
+	}
+	for i, e := range w.events {
+		if reason, _, _ := strings.Cut(e, ":"); reason == "BackOff" && w.about[i] != `StatefulSet web at version "" and Pod web-0` {
+			t.Errorf("%s is about %s", reason, w.about[i])
+		}
+	}
+}
+
+// backOffs is the first pause of the back-off.
+const backOffs = 10 * time.Second
+
+// rounds reconciles a number of times, without anything becoming ready.
+func (w *world) rounds(n int) {
+	w.t.Helper()
+	for range n {
+		if _, _, err := w.reconcile(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// end lets a pod fail.
+func (w *world) end(name string) {
+	w.t.Helper()
+	pod := w.pod(name)
+	pod.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "OutOfcpu"}
+	if err := w.api.Status().Update(w.t.Context(), pod); err != nil {
+		w.t.Fatal(err)
+	}
+}
