@@ -230,6 +230,11 @@ func (c *Cluster) startStages(ctx context.Context, api net.Listener) error {
 	if err := grant(ctx, client); err != nil {
 		return err
 	}
+	if !c.cfg.simulated() {
+		if err := node.MarkStopped(ctx, c.layout, client); err != nil {
+			return fmt.Errorf("correcting the status of pods that stopped: %w", err)
+		}
+	}
 	rest, err := c.workStage(ca, config)
 	if err != nil {
 		return err

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"ordinal.dev/ordinal/internal/cluster/layout"
@@ -61,6 +63,22 @@ func TestPreStopHookRunsFirstAndItsFailureStopsNothing(t *testing.T) {
 	}
 	if len(said) != 1 || !strings.Contains(said[0], "preStop") {
 		t.Errorf("the hook's failure is not told: %q", said)
+	}
+}
+
+func TestAPodThatStoppedWithItsNodeIsNotReady(t *testing.T) {
+	pod := &corev1.Pod{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionTrue},
+		{Type: corev1.PodReady, Status: corev1.ConditionTrue},
+	}}}
+	if !unready(pod, metav1.Now()) {
+		t.Error("a Ready pod was left as it was")
+	}
+	if c := pod.Status.Conditions; c[0].Status != corev1.ConditionTrue || c[1].Status != corev1.ConditionFalse {
+		t.Errorf("conditions are %v", c)
+	}
+	if unready(pod, metav1.Now()) {
+		t.Error("a pod that was not Ready was written again")
 	}
 }
 

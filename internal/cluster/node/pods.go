@@ -19,8 +19,7 @@ import (
 // the sandboxes. The API still holds the pods, so the next start runs
 // them again under the same names.
 func stopPods(ctx context.Context, l layout.Layout, report func(string)) error {
-	cri, err := remote.NewRemoteRuntimeServiceBuilder().
-		WithEndpoint("unix://" + l.ContainerdSocket()).WithConnectionTimeout(2 * time.Minute).Build(ctx)
+	cri, err := newCRI(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -46,6 +45,12 @@ func stopPods(ctx context.Context, l layout.Layout, report func(string)) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+func newCRI(ctx context.Context, l layout.Layout) (internalapi.RuntimeService, error) {
+	const patience = 2 * time.Minute // for one call
+	return remote.NewRemoteRuntimeServiceBuilder().
+		WithEndpoint("unix://" + l.ContainerdSocket()).WithConnectionTimeout(patience).Build(ctx)
 }
 
 func stopPod(ctx context.Context, cri internalapi.RuntimeService, sandbox string, report func(string)) error {
