@@ -51,6 +51,33 @@ func TestPartitionHoldsBackLowerOrdinals(t *testing.T) {
 	w.NothingElseHappened()
 }
 
+// kubernetes#121534: stock Kubernetes takes the update for complete, and brings
+// all pods up at it.
+func TestThePartitionHoldsThroughZeroReplicas(t *testing.T) {
+	w := newScene(t)
+	w.create(web(partition(2)))
+	w.Eventually(w.Ready("web", 3))
+	w.change(image("web:2"))
+	w.Eventually(w.images("web:1", "web:1", "web:2"))
+	w.scale(0)
+	w.Eventually(w.images())
+	w.Eventually(w.counts(appsv1.StatefulSetStatus{}))
+	w.scale(3)
+	w.Eventually(w.images("web:1", "web:1", "web:2"))
+}
+
+func TestMinReadySecondsDelaysTheUpdateToo(t *testing.T) {
+	w := newScene(t)
+	w.create(web(replicas(2)))
+	w.Eventually(w.Ready("web", 2))
+	w.change(image("web:2"), func(s *appsv1.StatefulSet) { s.Spec.MinReadySeconds = 3 })
+	w.Eventually(w.images("web:2", "web:2"))
+	w.Eventually(w.Ready("web", 2))
+	if gap := w.Pod("web-0").CreationTimestamp.Sub(w.Pod("web-1").CreationTimestamp.Time); gap.Seconds() < 3 {
+		t.Errorf("web-0 was replaced %s after web-1, before that could be available", gap)
+	}
+}
+
 func TestOnDeleteUpdatesAPodWhenAPersonDeletesIt(t *testing.T) {
 	w := newScene(t)
 	w.create(web(func(s *appsv1.StatefulSet) {
