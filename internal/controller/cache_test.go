@@ -13,6 +13,7 @@ import (
 
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/revision"
 )
 
 // What is stripped before it is cached must not change any plan.
@@ -70,6 +71,36 @@ func TestOfClaimsAndServicesOnlyWhatIsReadIsCached(t *testing.T) {
 	service := strippedBy(t, stripService, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers", OwnerReferences: owners}, Spec: full})
 	if diff := cmp.Diff(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers", OwnerReferences: owners}, Spec: spec}, service); diff != "" {
 		t.Errorf("Service (-want +got):\n%s", diff)
+	}
+}
+
+func TestOfRevisionsOnlyThoseOfSetsAreCachedWhole(t *testing.T) {
+	ours, err := revision.New(web(3), 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ours.DeepCopy()
+	ours.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}
+	if diff := cmp.Diff(want, strippedBy(t, stripRevision, ours)); diff != "" {
+		t.Errorf("a set's revision (-want +got):\n%s", diff)
+	}
+	orphan := want.DeepCopy()
+	orphan.OwnerReferences = nil
+	if diff := cmp.Diff(orphan.DeepCopy(), strippedBy(t, stripRevision, orphan)); diff != "" {
+		t.Errorf("a revision that may be adopted (-want +got):\n%s", diff)
+	}
+	foreign := want.DeepCopy()
+	foreign.OwnerReferences[0].Kind = "DaemonSet"
+	if kept := strippedBy(t, stripRevision, foreign); kept.Name != want.Name || len(kept.Data.Raw) > 0 || len(kept.Labels) > 0 {
+		t.Errorf("of a DaemonSet's revision is kept %+v, want the name and the owner", kept)
+	}
+}
+
+func TestOfSetsAllIsCachedButWhoSetWhichField(t *testing.T) {
+	set := web(3)
+	set.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+	if diff := cmp.Diff(web(3), strippedBy(t, strip, set)); diff != "" {
+		t.Errorf("set (-want +got):\n%s", diff)
 	}
 }
 

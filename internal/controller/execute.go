@@ -183,12 +183,12 @@ func (p *pass) collide(ctx context.Context, wanted *appsv1.ControllerRevision) e
 	if err := p.fresh.Get(ctx, client.ObjectKeyFromObject(wanted), existing); err != nil {
 		return err
 	}
-	owner := metav1.GetControllerOfNoCopy(existing)
-	if bytes.Equal(existing.Data.Raw, wanted.Data.Raw) && (owner == nil || owner.UID == p.set.UID) {
+	if bytes.Equal(existing.Data.Raw, wanted.Data.Raw) && len(ownRevisions(p.set, []*appsv1.ControllerRevision{existing})) > 0 {
 		return stale(wanted, "it exists already")
 	}
-	if owner != nil && owner.UID != p.set.UID && owningSet(existing) == p.set.Name {
-		return stale(wanted, "one of an earlier StatefulSet of this name is still being removed")
+	owner := metav1.GetControllerOfNoCopy(existing)
+	if existing.DeletionTimestamp != nil || owner != nil && owner.UID != p.set.UID && owningSet(existing) == p.set.Name {
+		return stale(wanted, "an earlier one of this name is still being removed")
 	}
 	status := p.set.Status.DeepCopy()
 	status.CollisionCount = ptr.To(ptr.Deref(status.CollisionCount, 0) + 1)

@@ -195,6 +195,21 @@ func TestARevisionWhoseNameIsTakenGetsAnother(t *testing.T) {
 	}
 }
 
+// Nobody would ever adopt it, and to wait for it would be to wait for ever.
+func TestARevisionThatTheSelectorMissesCountsAsAnothers(t *testing.T) {
+	set := web(3)
+	lost, err := revision.New(set, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost.OwnerReferences, lost.Labels = nil, nil
+	w := newWorld(t, set, lost)
+	w.settle()
+	if status := w.set().Status; ptr.Deref(status.CollisionCount, 0) != 1 || status.ReadyReplicas != 3 {
+		t.Errorf("status %+v, want one collision and all pods", status)
+	}
+}
+
 func TestARevisionOfAnEarlierSetOfTheNameIsWaitedFor(t *testing.T) {
 	set := web(3)
 	left, err := revision.New(set, 1, 0)

@@ -12,6 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/ptr"
+
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 func TestANewSetIsBroughtUpInOrderWithTheFewestWrites(t *testing.T) {
@@ -125,5 +127,40 @@ func TestARefusedWriteIsToldOnceAndShownInTheConditions(t *testing.T) {
 		if c.Reason == "FailedCreate" {
 			t.Errorf("condition %+v still tells of a refusal that is over", c)
 		}
+	}
+}
+
+func TestARefusalIsInTheStatusWithoutDelay(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-0", errQuota)
+	for range 2 {
+		if _, _, err := w.reconcile(); !apierrors.IsForbidden(err) {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range w.set().Status.Conditions {
+		if c.Type == plan.ConditionAvailable && c.Reason == "FailedCreate" {
+			return
+		}
+	}
+	t.Errorf("the conditions are %+v", w.set().Status.Conditions)
+}
+
+func TestStatusDoesNotWaitForAConflictToEnd(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.settle()
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](2) })
+	w.refuse["delete pods"] = apierrors.NewConflict(corev1.Resource("pods"), "web-2", errors.New("changed"))
+	w.r.memories.of(webKey).conflicts = 10 // so that the pause before the next try is a long one
+	began := w.clock.Now()
+	for w.set().Status.ObservedGeneration == 1 {
+		_, result, err := w.reconcile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if late := w.clock.Since(began); late > statusDelay {
+			t.Fatalf("the status was not written %s after it changed", late)
+		}
+		w.clock.Step(result.RequeueAfter)
 	}
 }

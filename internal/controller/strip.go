@@ -1,8 +1,10 @@
 package controller
 
 import (
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,6 +25,7 @@ func cacheOptions() cache.Options {
 			&corev1.Pod{}:                   {Transform: stripPod},
 			&corev1.PersistentVolumeClaim{}: {Transform: stripClaim},
 			&corev1.Service{}:               {Transform: stripService},
+			&appsv1.ControllerRevision{}:    {Transform: stripRevision},
 		},
 	}
 }
@@ -68,6 +71,18 @@ func stripContainers(statuses []corev1.ContainerStatus) []corev1.ContainerStatus
 		kept = append(kept, corev1.ContainerStatus{Name: s.Name, Ready: s.Ready, State: s.State})
 	}
 	return kept
+}
+
+// stripRevision drops the annotations, among which the whole set as it was applied
+// may be, and of a revision that a DaemonSet owns for instance, the template too.
+func stripRevision(object any) (any, error) {
+	if r, ok := object.(*appsv1.ControllerRevision); ok {
+		r.ManagedFields, r.Annotations = nil, nil
+		if metav1.GetControllerOfNoCopy(r) != nil && owningSet(r) == "" {
+			r.Labels, r.Data = nil, runtime.RawExtension{}
+		}
+	}
+	return object, nil
 }
 
 func stripClaim(object any) (any, error) {
