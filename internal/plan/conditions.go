@@ -22,8 +22,11 @@ const (
 // stay True without a pod getting further, as a duration: "10m".
 const ProgressDeadlineAnnotation = "ordinal.dev/progress-deadline"
 
-// reasonComplete is the reason of Progressing while the set is at rest.
-const reasonComplete = "Complete"
+// Reasons of Progressing while the set is at rest, the second one upstream's.
+const (
+	reasonComplete  = "Complete"
+	reasonRecreated = "RecreateCompleted"
+)
 
 // verdict is a condition without its time.
 type verdict struct {
@@ -37,6 +40,9 @@ func (p *planner) reportConditions() {
 	p.plan.Status.Conditions = slices.Clone(p.Set.Status.Conditions)
 	if p.strategy == appsv1.RecreateStatefulSetStrategyType && p.mayAct() {
 		if v, ok := p.recreateProgress(); ok {
+			if v.status == corev1.ConditionTrue && p.enabled(Conditions) && p.deadlineExceeded() {
+				v = p.tooLate()
+			}
 			p.setCondition(appsv1.StatefulSetProgressing, v)
 		}
 	} else if p.enabled(Conditions) && p.mayAct() {
@@ -92,7 +98,7 @@ func (p *planner) progress() verdict {
 		return verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
 	}
 	if p.deadlineExceeded() {
-		return verdict{corev1.ConditionFalse, "ProgressDeadlineExceeded", p.standing()}
+		return p.tooLate()
 	}
 	if words := p.standing(); words != "" {
 		return verdict{corev1.ConditionTrue, "InProgress", words}
@@ -101,6 +107,10 @@ func (p *planner) progress() verdict {
 		return verdict{corev1.ConditionFalse, reasonComplete, fmt.Sprintf("revision %s is rolled out as far as the strategy goes", p.update.Name)}
 	}
 	return verdict{corev1.ConditionFalse, reasonComplete, fmt.Sprintf("revision %s is rolled out", p.update.Name)}
+}
+
+func (p *planner) tooLate() verdict {
+	return verdict{corev1.ConditionFalse, "ProgressDeadlineExceeded", p.standing()}
 }
 
 // standing says what the set is at; empty if it has reached its goal.
@@ -123,7 +133,7 @@ func (p *planner) recreateProgress() (verdict, bool) {
 	case p.recreating:
 		return verdict{corev1.ConditionTrue, "RecreateInProgress", "Deleting old revision pods"}, true
 	case p.updateComplete() && (existing != nil || p.current.Name != p.update.Name):
-		return verdict{corev1.ConditionFalse, "RecreateCompleted", "All pods recreated successfully"}, true
+		return verdict{corev1.ConditionFalse, reasonRecreated, "All pods recreated successfully"}, true
 	case p.current.Name != p.update.Name:
 		return verdict{corev1.ConditionTrue, "RecreateInProgress", "Waiting for new-revision pods to be created"}, true
 	}
@@ -133,11 +143,13 @@ func (p *planner) recreateProgress() (verdict, bool) {
 // deadlineExceeded reports whether nothing got further for the time that the
 // annotation allows.
 func (p *planner) deadlineExceeded() bool {
-	deadline, err := time.ParseDuration(p.Set.Annotations[ProgressDeadlineAnnotation])
-	if err != nil {
-		if text, ok := p.Set.Annotations[ProgressDeadlineAnnotation]; ok {
-			p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s is %q, not a duration such as 10m", ProgressDeadlineAnnotation, text))
-		}
+	text, ok := p.Set.Annotations[ProgressDeadlineAnnotation]
+	if !ok {
+		return false
+	}
+	deadline, err := time.ParseDuration(text)
+	if err != nil || deadline <= 0 {
+		p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s is %q, not a duration such as 10m", ProgressDeadlineAnnotation, text))
 		return false
 	}
 	if p.standing() == "" {
@@ -162,7 +174,7 @@ func (p *planner) lastProgress() time.Time {
 	seen(p.update.CreationTimestamp)
 	switch c := findCondition(p.Set.Status.Conditions, appsv1.StatefulSetProgressing); {
 	case c == nil:
-	case c.Reason == reasonComplete:
+	case c.Reason == reasonComplete, c.Reason == reasonRecreated:
 		return p.Now // it was at rest until now
 	case c.Status == corev1.ConditionTrue:
 		seen(c.LastTransitionTime)

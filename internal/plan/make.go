@@ -80,6 +80,11 @@ func begin(s Snapshot) *planner {
 	if p.selector, err = metav1.LabelSelectorAsSelector(spec.Selector); err != nil {
 		p.freeze("InvalidSelector", fmt.Sprintf("spec.selector cannot be used: %v", err))
 	}
+	for _, f := range s.switchedOff() {
+		if !slices.Contains(Features(), f) {
+			p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s names %q; it can name %s", DisableAnnotation, f, featureNames()))
+		}
+	}
 	if p.strategy == "" {
 		p.strategy = appsv1.RollingUpdateStatefulSetStrategyType
 	}

@@ -69,18 +69,25 @@ func Features() []Feature {
 	return []Feature{Heal, GoverningService, Conditions, ScaleDownPast, BackOff}
 }
 
+func featureNames() string {
+	return strings.Join(lines(Features(), func(f Feature) string { return string(f) }), ", ")
+}
+
 // DisableAnnotation on a set switches features off for it: a comma-separated
 // list of their names.
 const DisableAnnotation = "ordinal.dev/disable"
 
 func (s *Snapshot) enabled(f Feature) bool {
-	if slices.Contains(s.Disabled, f) {
-		return false
-	}
+	return !slices.Contains(s.Disabled, f) && !slices.Contains(s.switchedOff(), f)
+}
+
+// switchedOff lists what the set's annotation switches off.
+func (s *Snapshot) switchedOff() []Feature {
+	var all []Feature
 	for name := range strings.SplitSeq(s.Set.Annotations[DisableAnnotation], ",") {
-		if strings.TrimSpace(name) == string(f) {
-			return false
+		if name = strings.TrimSpace(name); name != "" {
+			all = append(all, Feature(name))
 		}
 	}
-	return true
+	return all
 }
