@@ -145,6 +145,12 @@ func (b *bench) measure(ctx context.Context, s scenario, c contender) (r result,
 			err = stopErr
 		}
 	}()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		<-process.Ended() // without it there is nothing to wait for
+		cancel()
+	}()
 	admin, err := cluster.Admin()
 	if err != nil {
 		return nil, err
