@@ -96,12 +96,14 @@ func metadata(o metav1.Object) metav1.ObjectMeta {
 }
 
 // podSpec is the spec without the node, and without the token that the API
-// server mounts under a random name.
+// server mounts under a random name. Volumes are sorted: the in-tree controller
+// adds those of claims in the order of a map.
 func podSpec(pod *corev1.Pod) corev1.PodSpec {
 	const token = "kube-api-access-"
 	spec := *pod.Spec.DeepCopy()
 	spec.NodeName = ""
 	spec.Volumes = slices.DeleteFunc(spec.Volumes, func(v corev1.Volume) bool { return strings.HasPrefix(v.Name, token) })
+	slices.SortFunc(spec.Volumes, func(a, b corev1.Volume) int { return strings.Compare(a.Name, b.Name) })
 	for _, containers := range [][]corev1.Container{spec.InitContainers, spec.Containers} {
 		for i := range containers {
 			containers[i].VolumeMounts = slices.DeleteFunc(containers[i].VolumeMounts,
