@@ -120,8 +120,17 @@ func (w *World) Ready(name string, n int32) func() error {
 		if !equality.Semantic.DeepEqual(s, want) {
 			return fmt.Errorf("%s is not complete with %d replicas: its status is %s", name, n, Summary(s))
 		}
+		// Nothing orders the watches of two kinds: the status may be seen before
+		// the pods that it tells of.
+		if pods := w.podsOf(set); len(pods) != int(n) {
+			return fmt.Errorf("%s says %d replicas, and the pods seen are %v", name, n, Names(pods))
+		}
 		return nil
 	}
+}
+
+func (w *World) podsOf(set *appsv1.StatefulSet) []*corev1.Pod {
+	return slices.DeleteFunc(w.Pods(), func(pod *corev1.Pod) bool { return !metav1.IsControlledBy(pod, set) })
 }
 
 // AllGone objects while a set or a pod is left.
