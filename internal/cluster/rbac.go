@@ -36,7 +36,9 @@ func permissions() []permission {
 			rule([]string{"apps"}, []string{"controllerrevisions"}, append(read, write...)),
 			rule(core, []string{"pods"}, append(read, write...)),
 			rule(core, []string{"pods/finalizers"}, []string{"update"}),
-			rule(core, []string{"persistentvolumeclaims"}, append(read, "create", "patch")),
+			// No claim is ever deleted, but only who may delete one may change its
+			// owners under OwnerReferencesPermissionEnforcement.
+			rule(core, []string{"persistentvolumeclaims"}, append(read, "create", "patch", "delete")),
 			rule(core, []string{"services"}, append(read, "create")),
 			events,
 		}},
