@@ -141,8 +141,8 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	for {
 		select {
 		case <-settled:
-			if err := cluster.Trim(); err != nil {
-				klog.Background().Error(err, "memory that starting needed is kept")
+			if err := errors.Join(cluster.Trim(), cluster.CalmTimers()); err != nil {
+				klog.Background().Error(err, "the cluster idles at a higher cost than it could")
 			}
 		case <-ctx.Done():
 			c.Stop()

@@ -110,7 +110,7 @@ func (p *Part) config() *embed.Config {
 	c.SnapshotCount = snapshotEntries
 	c.SnapshotCatchUpEntries = snapshotEntries / 2
 	// A member alone need not wait for others: it elects itself at once.
-	c.TickMs, c.ElectionMs = 50, 250
+	c.TickMs, c.ElectionMs = 100, 500
 	c.EnableGRPCGateway = false
 	c.LogLevel = "warn"
 	c.LogOutputs = []string{p.Log}

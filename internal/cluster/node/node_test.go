@@ -152,3 +152,19 @@ func TestMountPointsAreUnescaped(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestTheEndOfAProcessIsSeenAndSoIsTheEndOfWaiting(t *testing.T) {
+	l := layout.Layout{Root: t.TempDir()}
+	running, killed := program(t, l, "one"), program(t, l, "two")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := awaitExit(ctx, running.Process.Pid); err != nil || ctx.Err() == nil {
+		t.Errorf("a running process: %v, with the context %v", err, ctx.Err())
+	}
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := awaitExit(t.Context(), killed.Process.Pid); err != nil {
+		t.Errorf("a killed process: %v", err)
+	}
+}
