@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +77,7 @@ func TestPodsFindEachOtherByName(t *testing.T) {
 
 func TestScalingKeepsOrderAndClaims(t *testing.T) {
 	s := specificationScene(t)
+	gateway := gatewayAddress(t)
 	s.kubectl("scale", "sts/"+theSet, "--replicas=5")
 	s.Happens(
 		"my-statefulset-3 created", "my-statefulset-3 ready",
@@ -95,6 +97,19 @@ func TestScalingKeepsOrderAndClaims(t *testing.T) {
 	if after := world.UIDs(s.Claims()); len(after) != 5 || !maps.Equal(claims, after) {
 		t.Errorf("the claims are not the five of before:\n%v\n%v", claims, after)
 	}
+	if now := gatewayAddress(t); now != gateway {
+		t.Errorf("the pods' gateway was at %s and is at %s now: pods that had learned the first reach nothing for a while", gateway, now)
+	}
+}
+
+// gatewayAddress is the hardware address of the bridge that the pods are on.
+func gatewayAddress(t *testing.T) string {
+	t.Helper()
+	address, err := os.ReadFile("/sys/class/net/ordinal0/address")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(address))
 }
 
 func TestRollingUpdateAndRollBack(t *testing.T) {

@@ -59,6 +59,12 @@ func EnsureBridge(dataDir string, pods netip.Prefix) error {
 	if err := netlink.LinkSetAlias(link, aliasPrefix+dataDir); err != nil {
 		return fmt.Errorf("marking the bridge %s as ours: %w", Bridge, err)
 	}
+	// A bridge whose address nobody has set takes the lowest one of its ports. It
+	// would change as pods come and go, and the pods that had learned it would reach
+	// nothing, names included, for the better part of a minute.
+	if err := netlink.LinkSetHardwareAddr(link, link.Attrs().HardwareAddr); err != nil {
+		return fmt.Errorf("fixing the hardware address of the bridge %s: %w", Bridge, err)
+	}
 	if err := setAddress(link, netip.PrefixFrom(Gateway(pods), pods.Bits())); err != nil {
 		return fmt.Errorf("giving the bridge %s its address: %w", Bridge, err)
 	}
