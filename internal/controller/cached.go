@@ -134,28 +134,24 @@ func list[T any](store toolscache.Indexer, index, key string) ([]T, error) {
 	return items, nil
 }
 
-// setsOfPod names the sets that a change of the pod may concern.
-func setsOfPod(_ context.Context, pod client.Object) []reconcile.Request {
-	return requests(pod.GetNamespace(), podSets(pod))
-}
-
-// setsOfClaim names the sets that the claim may belong to, by its name.
-func setsOfClaim(_ context.Context, claim client.Object) []reconcile.Request {
-	return requests(claim.GetNamespace(), identity.ClaimSets(claim.GetName()))
-}
-
-// setsOfRevision names the revision's owner, or for one without, every set of
+// concerns names the sets that a change of the object may concern: of a claim
+// those whose it may be by its name, of a revision without an owner every set of
 // the namespace, since its selector may match.
-func (v *cachedView) setsOfRevision(_ context.Context, revision client.Object) []reconcile.Request {
-	if set := owningSet(revision); set != "" {
-		return requests(revision.GetNamespace(), []string{set})
+func (v *cachedView) concerns(object client.Object) []reconcile.Request {
+	switch object.(type) {
+	case *corev1.Pod:
+		return requests(object.GetNamespace(), podSets(object))
+	case *corev1.PersistentVolumeClaim:
+		return requests(object.GetNamespace(), identity.ClaimSets(object.GetName()))
+	case *corev1.Service:
+		return v.sets(byGoverning, client.ObjectKeyFromObject(object).String())
+	case *appsv1.ControllerRevision:
+		if set := owningSet(object); set != "" {
+			return requests(object.GetNamespace(), []string{set})
+		}
+		return v.sets(toolscache.NamespaceIndex, object.GetNamespace())
 	}
-	return v.sets(toolscache.NamespaceIndex, revision.GetNamespace())
-}
-
-// setsOfService names the sets that the Service governs.
-func (v *cachedView) setsOfService(_ context.Context, service client.Object) []reconcile.Request {
-	return v.sets(byGoverning, client.ObjectKeyFromObject(service).String())
+	return requests(object.GetNamespace(), []string{object.GetName()})
 }
 
 func (v *cachedView) sets(index, key string) []reconcile.Request {

@@ -12,8 +12,8 @@ import (
 // longestNote keeps a note within the 1024 bytes that the API allows.
 const longestNote = 1000
 
-// recorder records events; it is the half of client-go's that is needed.
-type recorder interface {
+// Recorder records events; it is the half of client-go's that is needed.
+type Recorder interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
@@ -61,7 +61,7 @@ func merged(news []plan.Event) []plan.Event {
 // again and again, or is wrong with the set for long, is one event with a count:
 // client-go counts those that differ in their note only. It would tell sets apart
 // by their resourceVersion, which is therefore left out.
-func record(to recorder, set *appsv1.StatefulSet, e plan.Event) {
+func record(to Recorder, set *appsv1.StatefulSet, e plan.Event) {
 	kind := corev1.EventTypeNormal
 	if e.Warning {
 		kind = corev1.EventTypeWarning

@@ -33,8 +33,18 @@ const (
 type executor struct {
 	client   client.Client
 	fresh    client.Reader // reads from the API server, never from a cache
-	recorder recorder
+	recorder Recorder
 	metrics  *metrics
+	each     func(n int, do func(int)) // does 0 to n-1, independent of each other
+}
+
+// atOnce does them in parallel.
+func atOnce(n int, do func(int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { do(i) })
+	}
+	wg.Wait()
 }
 
 // do carries out the actions of one plan for the set.
@@ -71,11 +81,7 @@ func (p *pass) batches(ctx context.Context, actions []plan.Action) error {
 		batch := actions[:min(size, len(actions))]
 		actions = actions[len(batch):]
 		errs := make([]error, len(batch))
-		var wg sync.WaitGroup
-		for i, a := range batch {
-			wg.Go(func() { errs[i] = p.perform(ctx, a) })
-		}
-		wg.Wait()
+		p.each(len(batch), func(i int) { errs[i] = p.perform(ctx, batch[i]) })
 		for _, err := range errs {
 			if err != nil {
 				failed = append(failed, err)
@@ -145,7 +151,7 @@ func (p *pass) refuse(event plan.Event) {
 func (p *pass) write(ctx context.Context, a plan.Action) error {
 	switch a.Verb {
 	case plan.Create:
-		return p.create(ctx, a.Object)
+		return p.create(ctx, a.Object, a.Needs)
 	case plan.Delete:
 		return p.delete(ctx, a.Object)
 	case plan.Update:
@@ -158,7 +164,12 @@ func (p *pass) write(ctx context.Context, a plan.Action) error {
 	return fmt.Errorf("the plan says %q, which nobody can do", a.Verb)
 }
 
-func (p *pass) create(ctx context.Context, object client.Object) error {
+func (p *pass) create(ctx context.Context, object client.Object, needs []plan.Action) error {
+	if pod, ok := object.(*corev1.Pod); ok {
+		if err := p.claimsUsable(ctx, pod, needs); err != nil {
+			return err
+		}
+	}
 	err := p.client.Create(ctx, object)
 	if apierrors.IsAlreadyExists(err) {
 		if r, ok := object.(*appsv1.ControllerRevision); ok {
@@ -236,17 +247,6 @@ func (p *pass) adopt(ctx context.Context, object client.Object) error {
 		return err
 	}
 	return p.patch(ctx, object, types.StrategicMergePatchType, ownersPatch(object, metav1.NewControllerRef(p.set, identity.SetKind)))
-}
-
-func (p *pass) adoptable(ctx context.Context) error {
-	fresh := &appsv1.StatefulSet{}
-	if err := p.fresh.Get(ctx, client.ObjectKeyFromObject(p.set), fresh); err != nil {
-		return err
-	}
-	if fresh.UID != p.set.UID || fresh.DeletionTimestamp != nil {
-		return stale(fresh, "it has been deleted, so it adopts nothing")
-	}
-	return nil
 }
 
 // release gives the object up. One that the set does not own any more needs no

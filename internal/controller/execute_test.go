@@ -35,6 +35,12 @@ func orphan(ordinal int) *corev1.Pod {
 	return pod
 }
 
+// claimOf is the claim of a member.
+func claimOf(ordinal int) *corev1.PersistentVolumeClaim {
+	set := web(3)
+	return identity.NewClaim(set, &set.Spec.VolumeClaimTemplates[0], ordinal)
+}
+
 func (w *world) pod(name string) *corev1.Pod {
 	w.t.Helper()
 	pod := &corev1.Pod{}
@@ -132,7 +138,7 @@ func TestAnObjectThatIsGoneIsPlannedAgain(t *testing.T) {
 }
 
 func TestWhatAnActionNeedsIsDoneFirst(t *testing.T) {
-	w := newWorld(t, web(3))
+	w := newWorld(t, web(3), claimOf(1))
 	claim := func(name string) plan.Action {
 		return plan.Action{Verb: plan.Create, Object: &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}}
 	}
@@ -150,7 +156,11 @@ func TestWhatAnActionNeedsIsDoneFirst(t *testing.T) {
 }
 
 func TestARefusalIsNotRepeatedForEveryPod(t *testing.T) {
-	w := newWorld(t, web(3))
+	var claims []client.Object
+	for i := range 50 {
+		claims = append(claims, claimOf(i))
+	}
+	w := newWorld(t, append(claims, web(3))...)
 	w.refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "", errQuota)
 	var actions []plan.Action
 	for i := range 50 {

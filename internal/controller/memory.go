@@ -15,6 +15,7 @@ import (
 type memory struct {
 	uid          types.UID // of the set, not only of its name
 	firstSeen    time.Time
+	caughtUp     bool // the expectations hold all that was so when the set was first seen
 	expectations expectations
 	failures     map[int]plan.Failure
 	refused      *plan.Refusal

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,4 +46,8 @@ func TestWhatIsListedAtStartIsNotTakenForMoving(t *testing.T) {
 	if _, priority, _ := q.GetWithPriority(); priority >= 0 {
 		t.Errorf("priority %d, want less than that of what changes", priority)
 	}
+}
+
+func setsOfPod(_ context.Context, pod client.Object) []reconcile.Request {
+	return (&cachedView{}).concerns(pod)
 }

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -30,9 +31,19 @@ type reconciler struct {
 	clock    clock.PassiveClock
 	disabled []plan.Feature
 	executor *executor
-	recorder recorder
+	recorder Recorder
 	metrics  *metrics
 	memories memories
+
+	takeover sync.Mutex // guards tookOver
+	tookOver string     // the API server's resourceVersion when this controller had begun
+}
+
+func newReconciler(view cacheView, s Surroundings, metrics *metrics) *reconciler {
+	return &reconciler{
+		view: view, clock: s.Clock, disabled: s.Disabled, recorder: s.Recorder, metrics: metrics,
+		executor: &executor{client: s.Client, fresh: s.Fresh, recorder: s.Recorder, metrics: metrics, each: atOnce},
+	}
 }
 
 // cacheView is a view that knows how current it is.
@@ -61,6 +72,14 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if m.uid != snapshot.Set.UID {
 		m = r.memories.renew(key, snapshot.Set.UID, snapshot.Now)
 	}
+	if !m.caughtUp {
+		if err := r.catchUp(ctx, snapshot, m); err != nil {
+			return reconcile.Result{}, err
+		}
+		if behind := m.expectations.pending(r.view); behind != "" {
+			return reconcile.Result{RequeueAfter: staleRetry}, nil
+		}
+	}
 	snapshot.FirstSeen, snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
 	made := plan.Make(snapshot)
 	r.metrics.planned(key, snapshot.Set, &made, r.clock.Since(snapshot.Now))
@@ -72,6 +91,7 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	started := r.clock.Now()
 	err := r.executor.do(ctx, set, made.Actions, m)
 	r.metrics.applied(len(made.Actions), r.clock.Since(started))
+	m.caughtUp = m.caughtUp && !uncertain(err)
 	if err == nil {
 		m.failures, m.refused = made.Failures, nil
 	}

@@ -129,22 +129,18 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	if err != nil {
 		return err
 	}
-	recorder := mgr.GetEventRecorder(name)
-	r := &reconciler{
-		view:     view,
-		clock:    clock.RealClock{},
-		disabled: c.options.Disabled,
-		executor: &executor{client: mgr.GetClient(), fresh: mgr.GetAPIReader(), recorder: recorder, metrics: metrics},
-		recorder: recorder,
-		metrics:  metrics,
-	}
+	r := newReconciler(view, Surroundings{
+		Client: mgr.GetClient(), Fresh: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
+		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
+	}, metrics)
+	concerned := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return view.concerns(o) })
 	err = builder.ControllerManagedBy(mgr).
 		Named("statefulset").
 		For(&appsv1.StatefulSet{}).
-		Watches(&corev1.Pod{}, movingFirst(handler.EnqueueRequestsFromMapFunc(setsOfPod))).
-		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(setsOfClaim)).
-		Watches(&appsv1.ControllerRevision{}, handler.EnqueueRequestsFromMapFunc(view.setsOfRevision)).
-		Watches(&corev1.Service{}, handler.EnqueueRequestsFromMapFunc(view.setsOfService)).
+		Watches(&corev1.Pod{}, movingFirst(concerned)).
+		Watches(&corev1.PersistentVolumeClaim{}, concerned).
+		Watches(&appsv1.ControllerRevision{}, concerned).
+		Watches(&corev1.Service{}, concerned).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: c.options.Workers,
 			SkipNameValidation:      ptr.To(true),

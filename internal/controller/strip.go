@@ -5,6 +5,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,17 +18,30 @@ import (
 // no cached object but a set's status is ever sent back to the server: all other
 // writes to existing objects are patches.
 func cacheOptions() cache.Options {
+	transforms := map[client.Object]cache.ByObject{}
+	for _, object := range kinds() {
+		transforms[object] = cache.ByObject{Transform: transformOf(object)}
+	}
 	return cache.Options{
 		DefaultUnsafeDisableDeepCopy: ptr.To(true),
-		DefaultTransform:             strip,
 		ReaderFailOnMissingInformer:  true,
-		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}:                   {Transform: stripPod},
-			&corev1.PersistentVolumeClaim{}: {Transform: stripClaim},
-			&corev1.Service{}:               {Transform: stripService},
-			&appsv1.ControllerRevision{}:    {Transform: stripRevision},
-		},
+		ByObject:                     transforms,
 	}
+}
+
+// transformOf is what the caches make of an object of this kind.
+func transformOf(object client.Object) toolscache.TransformFunc {
+	switch object.(type) {
+	case *corev1.Pod:
+		return stripPod
+	case *corev1.PersistentVolumeClaim:
+		return stripClaim
+	case *corev1.Service:
+		return stripService
+	case *appsv1.ControllerRevision:
+		return stripRevision
+	}
+	return strip
 }
 
 // strip drops the record of who set which field.

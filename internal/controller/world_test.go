@@ -51,7 +51,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	w.r = &reconciler{
 		view:     &apiView{liveView: liveView{w.api}},
 		clock:    w.clock,
-		executor: &executor{client: w.api, fresh: w.api, recorder: w},
+		executor: &executor{client: w.api, fresh: w.api, recorder: w, each: atOnce},
 		recorder: w,
 	}
 	return w

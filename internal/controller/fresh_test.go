@@ -1,0 +1,105 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+func TestAPodIsNotCreatedOnAClaimThatIsBeingDeletedOrGone(t *testing.T) {
+	dying := claimOf(0)
+	dying.Finalizers = []string{"kubernetes.io/pvc-protection"}
+	w := newWorld(t, web(3), dying)
+	if err := w.api.Delete(t.Context(), dying); err != nil {
+		t.Fatal(err)
+	}
+	for ordinal, why := range []string{"is being deleted", "is gone"} {
+		if err := w.do(plan.Action{Verb: plan.Create, Object: orphan(ordinal)}); !apierrors.IsConflict(err) {
+			t.Errorf("the claim %s, and creating its pod ended with %v, want a conflict", why, err)
+		}
+	}
+	if got := w.podNames(); len(got) > 0 {
+		t.Errorf("pods %v were created", got)
+	}
+}
+
+// pastView is a cache that shows pods as they once were, at version 1.
+type pastView struct {
+	*apiView
+	then []*corev1.Pod
+}
+
+func (v *pastView) pods(context.Context, types.NamespacedName) ([]*corev1.Pod, error) {
+	return v.then, nil
+}
+
+func (v *pastView) object(k kind, key types.NamespacedName) metav1.Object {
+	for _, pod := range v.then {
+		if k == kindPod && pod.Name == key.Name {
+			return pod
+		}
+	}
+	return nil
+}
+
+// A controller that has just started, with a cache from before its predecessor
+// took a pod of the update down, must not take down another.
+func TestANewControllerWaitsUntilItsCacheShowsWhatThePredecessorDid(t *testing.T) {
+	set := web(2)
+	set.Status.ObservedGeneration = 1
+	member := func(ordinal int) *corev1.Pod {
+		pod := identity.NewPod(set, &set.Spec.Template, "web-1", ordinal)
+		pod.UID, pod.ResourceVersion = types.UID("uid-"+pod.Name), "1"
+		pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}}
+		return pod
+	}
+	there := member(0)
+	there.ResourceVersion = ""
+	w := newWorld(t, set, claimOf(0), claimOf(1), there)
+	past := &pastView{apiView: w.r.view.(*apiView), then: []*corev1.Pod{member(0), member(1)}} // web-1 is gone
+	w.r.view = past
+	if writes, result, err := w.reconcile(); err != nil || len(writes) > 0 || result.RequeueAfter == 0 {
+		t.Errorf("the cache shows a pod that is gone, and the controller wrote %v (%v, %v)", writes, result, err)
+	}
+	past.then = past.then[:1]
+	if writes, _, err := w.reconcile(); err != nil || !slices.Contains(writes, "create controllerrevisions web-"+hashOf(t, set)) {
+		t.Errorf("the cache shows what is so, and the controller wrote %v (%v)", writes, err)
+	}
+}
+
+func hashOf(t *testing.T, set *appsv1.StatefulSet) string {
+	t.Helper()
+	p := plan.Make(plan.Snapshot{Set: set})
+	return p.Status.UpdateRevision[len(set.Name)+1:]
+}
+
+func TestAnAnswerThatDidNotComeIsUncertain(t *testing.T) {
+	timeout := apierrors.NewTimeoutError("too slow", 1)
+	for _, err := range []error{
+		errors.New("connection reset by peer"), context.DeadlineExceeded, timeout, apierrors.NewInternalError(errQuota),
+		fmt.Errorf("create web-0: %w", timeout), errors.Join(apierrors.NewConflict(corev1.Resource("pods"), "web-0", nil), timeout),
+	} {
+		if !uncertain(err) {
+			t.Errorf("%v: the write may have been made", err)
+		}
+	}
+	for _, err := range []error{
+		nil, apierrors.NewConflict(corev1.Resource("pods"), "web-0", nil), apierrors.NewTooManyRequests("later", 1),
+		fmt.Errorf("create web-0: %w", apierrors.NewForbidden(corev1.Resource("pods"), "web-0", errQuota)),
+	} {
+		if uncertain(err) {
+			t.Errorf("%v: the write was not made", err)
+		}
+	}
+}
