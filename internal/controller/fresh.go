@@ -36,6 +36,7 @@ func (r *reconciler) catchUp(ctx context.Context, s plan.Snapshot, m *memory) er
 	switch err := fresh.Get(ctx, client.ObjectKeyFromObject(s.Set), set); {
 	case apierrors.IsNotFound(err):
 		m.expectations.deleted(kindSet, s.Set)
+		m.caughtUp = true
 		return nil
 	case err != nil:
 		return err

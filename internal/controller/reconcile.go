@@ -76,9 +76,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		if err := r.catchUp(ctx, snapshot, m); err != nil {
 			return reconcile.Result{}, err
 		}
-		if behind := m.expectations.pending(r.view); behind != "" {
-			return reconcile.Result{RequeueAfter: staleRetry}, nil
-		}
+		return r.Reconcile(ctx, request) // the caches may show more by now than the snapshot does
 	}
 	snapshot.FirstSeen, snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
 	made := plan.Make(snapshot)
