@@ -1,0 +1,83 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"fmt"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Patch changes the object that o names by a merge patch or a strategic merge
+// patch, and fills o in with what became of it. A UID or a resourceVersion in the
+// patch must be the object's.
+func (s *Server) Patch(o client.Object, t types.PatchType, data []byte) error {
+	k, key := KindOf(o), client.ObjectKeyFromObject(o)
+	old, err := s.Get(k, key)
+	if err != nil {
+		return err
+	}
+	before, err := json.Marshal(old)
+	if err != nil {
+		return err
+	}
+	var after []byte
+	switch t {
+	case types.MergePatchType:
+		after, err = jsonpatch.MergePatch(before, data)
+	case types.StrategicMergePatchType:
+		after, err = strategicpatch.StrategicMergePatch(before, data, empty(k))
+	default:
+		err = fmt.Errorf("patches of type %s are not served", t)
+	}
+	if err != nil {
+		return apierrors.NewBadRequest(err.Error())
+	}
+	updated := empty(k)
+	if err := json.Unmarshal(after, updated); err != nil {
+		return apierrors.NewBadRequest(err.Error())
+	}
+	if updated.GetUID() != old.GetUID() {
+		return conflict(k, key, fmt.Sprintf("Precondition failed: UID in precondition: %s, UID in object meta: %s", updated.GetUID(), old.GetUID()))
+	}
+	if updated.GetResourceVersion() != old.GetResourceVersion() {
+		return conflict(k, key, "the object has been modified; please apply your changes to the latest version and try again")
+	}
+	keepStatus(old, updated)
+	if err := s.store(k, old, updated); err != nil {
+		return err
+	}
+	assign(o, s.latest(k, key, updated))
+	return nil
+}
+
+// keepStatus undoes what a patch says of the status.
+func keepStatus(old, updated client.Object) {
+	switch updated := updated.(type) {
+	case *appsv1.StatefulSet:
+		updated.Status = *old.(*appsv1.StatefulSet).Status.DeepCopy()
+	case *corev1.Pod:
+		updated.Status = *old.(*corev1.Pod).Status.DeepCopy()
+	case *corev1.PersistentVolumeClaim:
+		updated.Status = *old.(*corev1.PersistentVolumeClaim).Status.DeepCopy()
+	}
+}
+
+func empty(k Kind) client.Object {
+	switch k {
+	case sets:
+		return &appsv1.StatefulSet{}
+	case revisions:
+		return &appsv1.ControllerRevision{}
+	case pods:
+		return &corev1.Pod{}
+	case claims:
+		return &corev1.PersistentVolumeClaim{}
+	}
+	return &corev1.Service{}
+}

@@ -1,0 +1,140 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"ordinal.dev/ordinal/internal/sim/apiserver"
+)
+
+// A promise is what a user relies on. Each is in a file of its own. Its checks say
+// what is wrong, in words, and nothing if all is well.
+type promise struct {
+	sentence string
+	// event checks a change, made by a controller or, if by is nil, by anybody else.
+	event func(j *judge, e apiserver.Event, by *instance) string
+	// step checks what is so after every step.
+	step func(j *judge) string
+	// rest checks what is so when the faults are long over.
+	rest func(j *judge) string
+}
+
+// promises are all that is promised, in the order of docs/reliability.md.
+func promises() []promise {
+	return []promise{
+		oneRunningPod, inOrder, updateWithinBudget, claimsAreKept, revisionsAreTrue,
+		othersAreLeftAlone, statusIsTrue, itSettles, workIsBounded,
+	}
+}
+
+// Violation is a broken promise.
+type Violation struct {
+	Promise string // its sentence
+	Words   string // what was wrong
+	At      time.Duration
+}
+
+func (v *Violation) String() string {
+	return fmt.Sprintf("after %s: %s\nThe promise: %s", v.At.Round(time.Millisecond), v.Words, v.Promise)
+}
+
+// judge watches over the promises with a truthful view.
+type judge struct {
+	w        *World
+	promises []promise
+	broken   *Violation
+
+	userDeleted map[string]bool   // claims that a user has deleted
+	images      map[string]string // of revisions, by name, as they were created
+	changes     int               // made by others than the controllers
+}
+
+func newJudge(w *World) *judge {
+	return &judge{w: w, promises: promises(), userDeleted: map[string]bool{}, images: map[string]string{}}
+}
+
+func (j *judge) breaks(p promise, words string) {
+	if words != "" && j.broken == nil {
+		j.broken = &Violation{Promise: p.sentence, Words: words, At: j.w.now.Sub(epoch)}
+		j.w.tell("BROKEN: %s", words)
+	}
+}
+
+func (j *judge) event(e apiserver.Event, by *instance) {
+	if by == nil {
+		j.changes++
+	}
+	j.note(e)
+	for _, p := range j.promises {
+		if p.event != nil {
+			j.breaks(p, p.event(j, e, by))
+		}
+	}
+}
+
+func (j *judge) look() {
+	for _, p := range j.promises {
+		if p.step != nil {
+			j.breaks(p, p.step(j))
+		}
+	}
+}
+
+func (j *judge) rest() {
+	for _, p := range j.promises {
+		if p.rest != nil && j.broken == nil {
+			j.breaks(p, p.rest(j))
+		}
+	}
+}
+
+// endless is the verdict on a history that does not come to an end.
+func (j *judge) endless() {
+	j.breaks(workIsBounded, fmt.Sprintf("the history has taken %d steps and goes on", j.w.steps))
+}
+
+func (j *judge) userDeletes(claim string) { j.userDeleted[claim] = true }
+
+// A controller's caches are always late. What it may be held to is this: what it
+// does was right at some instant between the last write of its own to a kind, or
+// else its taking over, and now. It knows its own writes, and looks afresh at what
+// was so when it took over; of what others do it can only hear.
+
+// floor is the version that the view of a kind must not be older than.
+func (i *instance) floor(set string, kind apiserver.Kind) int64 {
+	return max(i.tookOver, i.lastWrite[wrote{set, kind}])
+}
+
+// wrote is what a controller has written to: a kind, for a set.
+type wrote struct {
+	set  string
+	kind apiserver.Kind
+}
+
+// allowed looks for an instant at which a check of the instance's deed e found
+// nothing wrong, and otherwise returns what it finds wrong now. At each instant the
+// set may be as it was at another: they arrive separately.
+func (j *judge) allowed(e apiserver.Event, by *instance, check func(v *view) string) string {
+	return j.allowedSince(by.floor(by.acting, pods), e, by, check)
+}
+
+// allowedSince is allowed, with a floor of its own for the pods.
+func (j *judge) allowedSince(floor int64, e apiserver.Event, by *instance, check func(v *view) string) string {
+	now := ""
+	for _, set := range j.versions(e, by) {
+		v := j.viewBefore(e, by, set)
+		for {
+			words := check(v)
+			if words == "" {
+				return ""
+			}
+			if now == "" {
+				now = words
+			}
+			if !v.back(floor) {
+				break
+			}
+		}
+	}
+	return fmt.Sprintf("%s (%s may go by a view as of v%d, and it was so at no instant since)", now, by.name, floor)
+}

@@ -1,0 +1,24 @@
+package sim
+
+import "fmt"
+
+const (
+	// What the controller may write: some for every set, and some for every change
+	// and every fault, since each may make a plan void.
+	writesForNothing = 20
+	writesForChange  = 4
+	// refusalsAMinute is what it may try in vain: what a quota does not allow, say.
+	refusalsAMinute = 12
+)
+
+var workIsBounded = promise{
+	sentence: "The controller does not write out of proportion to what has happened.",
+	step: func(j *judge) string {
+		if may := writesForNothing + writesForChange*(j.changes+j.w.counts.Faults); j.w.counts.Writes > may {
+			return fmt.Sprintf("the controller has made %d writes after %d changes and %d faults", j.w.counts.Writes, j.changes, j.w.counts.Faults)
+		} else if may += refusalsAMinute * int(j.w.now.Sub(epoch).Minutes()); j.w.counts.Refused > may {
+			return fmt.Sprintf("the controller has tried %d times in vain in %s", j.w.counts.Refused, j.w.now.Sub(epoch))
+		}
+		return ""
+	},
+}

@@ -1,0 +1,185 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Script is all that makes one history: who does what and when, and how often
+// things go wrong. Everything else follows from its seed.
+type Script struct {
+	Seed   uint64
+	Nodes  int
+	End    time.Duration // when the faults are over
+	Faults Faults
+	Moves  []Move // by time
+}
+
+// Faults are what goes wrong until the end of a script, in thousandths of the
+// chances it has, and how slow the watches are.
+type Faults struct {
+	Refused  int // 500 or 429: not done, and said so
+	TimedOut int // not done, and not said
+	Lost     int // done, and the answer lost
+	Crash    int // the controller stops right after a write
+	// Lag is by how much a kind's events may be late, each kind's for itself.
+	Lag time.Duration
+	// Reconnects are the events instead of which a watch breaks, and lists what is
+	// there.
+	Reconnects int
+	// Past is how old the caches may be of a controller that starts.
+	Past time.Duration
+	// Stubborn are the containers that do not stop before the faults are over.
+	Stubborn int
+}
+
+// A Move is something that somebody does once.
+type Move struct {
+	At   time.Duration
+	What What
+	Set  string // the set it is about
+	N    int    // a number that the move needs: replicas, an ordinal, a node
+	Text string // a word that it needs: a policy, an image, a strategy
+}
+
+// What is a kind of move.
+type What string
+
+// What users do.
+const (
+	create         What = "create"
+	scale          What = "scale"
+	roll           What = "roll"            // Text: how the new image behaves
+	rollBack       What = "roll back"       // to the image before
+	partition      What = "partition"       // N
+	maxUnavailable What = "max unavailable" // N
+	strategy       What = "strategy"        // Text
+	minReady       What = "min ready"       // N seconds
+	start          What = "start"           // N
+	retention      What = "retention"       // Text: whenDeleted/whenScaled
+	annotate       What = "annotate"
+	remove         What = "delete" // Text: the cascade
+	deletePod      What = "delete pod"
+	deleteClaim    What = "delete claim"
+	loseOwner      What = "lose owner"  // somebody strips a pod of its owner
+	loseLabels     What = "lose labels" // somebody takes a pod out of the selector
+	squat          What = "squat"       // somebody makes a pod of a member's name
+	loseStatus     What = "lose status" // somebody empties the set's status
+	dropRevision   What = "drop revision"
+	quota          What = "quota" // N pods; 0 lifts it
+)
+
+// What becomes of pods, nodes and controllers.
+const (
+	evict      What = "evict"          // N: ordinal
+	fail       What = "fail"           // N: ordinal; the container ends for good
+	restartPod What = "restart pod"    // N: ordinal; the container ends and is started again
+	cutOff     What = "cut off"        // N: node
+	comeBack   What = "come back"      // N: node
+	powerOff   What = "power off"      // N: node
+	giveUp     What = "out of service" // N: node; the user says so, and its pods are removed
+	restart    What = "restart controller"
+	failOver   What = "fail over"        // N: for how many seconds the old leader goes on
+	pause      What = "pause controller" // N seconds
+	jump       What = "jump"             // N seconds the controller's clock is off
+	relist     What = "relist"           // Text: the kind
+)
+
+func (m Move) String() string {
+	words := string(m.What)
+	if m.Set != "" {
+		words += " " + m.Set
+	}
+	if m.Text != "" {
+		words += " " + m.Text
+	}
+	return fmt.Sprintf("%s %d", words, m.N)
+}
+
+// Compose makes the script of a seed.
+func Compose(seed uint64) Script {
+	r := rand.New(rand.NewPCG(seed, 0x07d1))
+	s := Script{Seed: seed, Nodes: 1 + r.IntN(3), Faults: someFaults(r)}
+	s.End = time.Duration(60+r.IntN(400)) * time.Second
+	sets := []string{"web", "db"}[:1+r.IntN(5)/4]
+	for _, set := range sets {
+		s.Moves = append(s.Moves, Move{What: create, Set: set, At: seconds(r, 5), N: r.IntN(5), Text: fmt.Sprint(r.Uint32())})
+	}
+	for range 2 + r.IntN(9) {
+		s.Moves = append(s.Moves, someMove(r, sets[r.IntN(len(sets))], s.End))
+	}
+	slices.SortStableFunc(s.Moves, func(a, b Move) int { return int(a.At - b.At) })
+	return s
+}
+
+func seconds(r *rand.Rand, most int) time.Duration {
+	return time.Duration(r.IntN(most*1000)) * time.Millisecond
+}
+
+// someFaults are none in a quarter of the scripts, and otherwise each kind in a
+// third of them, rare or frequent.
+func someFaults(r *rand.Rand) Faults {
+	var f Faults
+	if r.IntN(4) == 0 {
+		return f
+	}
+	rate := func(most int) int {
+		if r.IntN(3) > 0 {
+			return 0
+		}
+		return 1 + r.IntN(most)
+	}
+	f.Refused, f.TimedOut, f.Lost, f.Crash = rate(200), rate(100), rate(150), rate(60)
+	f.Reconnects, f.Stubborn = rate(200), rate(250)
+	f.Lag = time.Duration(rate(90)) * time.Second
+	f.Past = time.Duration(rate(120)) * time.Second
+	return f
+}
+
+// likely lists the moves to choose from, the frequent ones several times.
+var likely = []What{
+	scale, scale, scale, roll, roll, roll, roll, rollBack, rollBack, partition, maxUnavailable, strategy, minReady,
+	start, retention, retention, annotate, remove, remove, create, deletePod, deletePod, deleteClaim, deleteClaim,
+	loseOwner, loseLabels, squat, loseStatus, dropRevision, quota, quota,
+	evict, evict, fail, restartPod, cutOff, comeBack, powerOff, giveUp,
+	restart, restart, restart, failOver, failOver, pause, jump, relist,
+}
+
+func someMove(r *rand.Rand, set string, end time.Duration) Move {
+	m := Move{What: likely[r.IntN(len(likely))], Set: set, N: r.IntN(5), At: time.Duration(r.Int64N(int64(end)))}
+	pick := func(words ...string) string { return words[r.IntN(len(words))] }
+	switch m.What {
+	case create:
+		m.Text = fmt.Sprint(r.Uint32())
+	case roll:
+		m.Text = pick("good", "good", "good", "slow", "crash", "pull", "unready", "nowhere")
+	case strategy:
+		m.Text = pick("RollingUpdate", "RollingUpdate", "OnDelete", "Recreate")
+	case retention:
+		m.Text = pick("Retain/Retain", "Delete/Retain", "Retain/Delete", "Delete/Delete")
+	case remove:
+		m.Text = pick("Background", "Foreground", "Orphan")
+	case relist:
+		m.Text = pick("statefulsets", "pods", "persistentvolumeclaims", "controllerrevisions")
+	case minReady, pause, failOver:
+		m.N = r.IntN(30)
+	case jump:
+		m.N = r.IntN(600) - 300
+	case maxUnavailable:
+		m.N = 1 + r.IntN(3)
+	}
+	return m
+}
+
+// String lists the moves and the faults.
+func (s Script) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d, %d nodes, faults until %s: %+v\n", s.Seed, s.Nodes, s.End, s.Faults)
+	for _, m := range s.Moves {
+		fmt.Fprintf(&b, "  %9s  %s\n", m.At.Round(time.Millisecond), m)
+	}
+	return b.String()
+}

@@ -1,0 +1,107 @@
+// Command soak plays new histories until it is told to stop, a number of them is
+// played, or a promise is broken; then it tells the story. The Makefile's soak
+// target runs it.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ordinal.dev/ordinal/internal/sim"
+)
+
+func main() {
+	from := flag.Uint64("from", uint64(time.Now().Unix())<<20, "the first seed")
+	runs := flag.Uint64("runs", 0, "how many histories to play; 0 for as many as there is time for")
+	limit := flag.Duration("for", time.Minute, "how long to play; 0 for as long as it takes")
+	flag.Parse()
+	if err := soak(*from, *runs, *limit); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// tally is what has happened so far.
+type tally struct{ next, runs, events, faults, writes atomic.Uint64 }
+
+func (t *tally) String() string {
+	return fmt.Sprintf("%d histories, %d events, %d faults, %d writes", t.runs.Load(), t.events.Load(), t.faults.Load(), t.writes.Load())
+}
+
+// soak plays the histories of the seeds from on, on all cores.
+func soak(from, runs uint64, limit time.Duration) error {
+	var t tally
+	began := time.Now()
+	stop, broken := make(chan struct{}), make(chan sim.Result, 1)
+	end := sync.OnceFunc(func() { close(stop) })
+	if limit > 0 {
+		defer time.AfterFunc(limit, end).Stop()
+	}
+	var players sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		players.Go(func() {
+			defer end()
+			t.play(from, runs, stop, broken)
+		})
+	}
+	show(&t, began, stop)
+	players.Wait()
+	close(broken)
+	report(&t, began)
+	if r, ok := <-broken; ok {
+		return fmt.Errorf("seed %d breaks a promise; the shortest history found:\n%s", r.Script.Seed, sim.Tell(sim.Shrink(r).Script))
+	}
+	return nil
+}
+
+// play plays one history after the other, until there are enough or one breaks a
+// promise.
+func (t *tally) play(from, runs uint64, stop <-chan struct{}, broken chan<- sim.Result) {
+	for {
+		n := t.next.Add(1) - 1
+		if runs > 0 && n >= runs {
+			return
+		}
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		r := sim.Run(sim.Compose(from + n))
+		t.runs.Add(1)
+		t.events.Add(uint64(r.Counts.Events))
+		t.faults.Add(uint64(r.Counts.Faults))
+		t.writes.Add(uint64(r.Counts.Writes))
+		if r.Violation != nil {
+			select {
+			case broken <- r:
+			default:
+			}
+			return
+		}
+	}
+}
+
+// show keeps a line up to date.
+func show(t *tally, began time.Time, stop <-chan struct{}) {
+	every := time.NewTicker(10 * time.Second)
+	defer every.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-every.C:
+			report(t, began)
+		}
+	}
+}
+
+func report(t *tally, began time.Time) {
+	took := time.Since(began)
+	fmt.Printf("%8s  %s, no violation, %.0f histories a second\n", took.Round(time.Second), t, float64(t.runs.Load())/took.Seconds())
+}

@@ -1,0 +1,207 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/internal/identity"
+)
+
+// edits are the moves that change a set's spec.
+var edits = map[What]func(set *appsv1.StatefulSet, m Move){
+	scale:     func(set *appsv1.StatefulSet, m Move) { set.Spec.Replicas = ptr.To(int32(m.N)) },
+	roll:      func(set *appsv1.StatefulSet, m Move) { setImage(set, nextImage(set, m.Text)) },
+	rollBack:  func(set *appsv1.StatefulSet, m Move) { setImage(set, previousImage(set)) },
+	partition: func(set *appsv1.StatefulSet, m Move) { rolling(set).Partition = ptr.To(int32(m.N)) },
+	maxUnavailable: func(set *appsv1.StatefulSet, m Move) {
+		rolling(set).MaxUnavailable = ptr.To(intstr.FromInt32(int32(m.N)))
+	},
+	strategy: func(set *appsv1.StatefulSet, m Move) {
+		set.Spec.UpdateStrategy = appsv1.StatefulSetUpdateStrategy{Type: appsv1.StatefulSetUpdateStrategyType(m.Text)}
+		if m.Text == "RollingUpdate" {
+			set.Spec.UpdateStrategy.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{Partition: ptr.To[int32](0)}
+		}
+	},
+	minReady: func(set *appsv1.StatefulSet, m Move) { set.Spec.MinReadySeconds = int32(m.N) },
+	start: func(set *appsv1.StatefulSet, m Move) {
+		set.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: int32(m.N)}
+	},
+	retention: func(set *appsv1.StatefulSet, m Move) {
+		set.Spec.PersistentVolumeClaimRetentionPolicy = policyOf(m.Text)
+	},
+	annotate: func(set *appsv1.StatefulSet, m Move) {
+		metav1.SetMetaDataAnnotation(&set.ObjectMeta, "note", fmt.Sprint(m.N))
+	},
+}
+
+// deeds are the other moves of users.
+var deeds = map[What]func(w *World, m Move){
+	create: (*World).createSet,
+	remove: func(w *World, m Move) {
+		w.try(w.api.Delete(sets, keyOf(m.Set), &client.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletionPropagation(m.Text))}))
+	},
+	deletePod: func(w *World, m Move) {
+		w.try(w.api.Delete(pods, keyOf(identity.PodName(m.Set, m.N)), &client.DeleteOptions{}))
+	},
+	deleteClaim: func(w *World, m Move) {
+		w.judge.userDeletes(claimOf(m.Set, m.N))
+		w.try(w.api.Delete(claims, keyOf(claimOf(m.Set, m.N)), &client.DeleteOptions{}))
+	},
+	loseOwner: func(w *World, m Move) {
+		w.editPod(m, func(pod *corev1.Pod) { pod.OwnerReferences = nil })
+	},
+	loseLabels: func(w *World, m Move) {
+		w.editPod(m, func(pod *corev1.Pod) { pod.Labels["app"] = "quarantine" })
+	},
+	squat: (*World).squat,
+	loseStatus: func(w *World, m Move) {
+		if set := w.set(m.Set); set != nil {
+			set.Status = appsv1.StatefulSetStatus{}
+			w.try(w.api.UpdateStatus(set))
+		}
+	},
+	dropRevision: func(w *World, m Move) {
+		if set := w.set(m.Set); set != nil && set.Status.CurrentRevision == set.Status.UpdateRevision {
+			w.try(w.api.Delete(revisions, keyOf(set.Status.UpdateRevision), &client.DeleteOptions{}))
+		}
+	},
+	quota: func(w *World, m Move) {
+		delete(w.api.Quota, namespace)
+		if m.N > 0 {
+			w.api.Quota[namespace] = m.N
+		}
+	},
+}
+
+// edit changes a set's spec as kubectl does, against the newest version.
+func (w *World) edit(m Move, change func(*appsv1.StatefulSet, Move)) {
+	set := w.set(m.Set)
+	if set == nil {
+		return
+	}
+	change(set, m)
+	w.try(w.api.Update(set))
+}
+
+// set is a copy of a set as it is, nil if there is none.
+func (w *World) set(name string) *appsv1.StatefulSet {
+	object, err := w.api.Get(sets, keyOf(name))
+	if err != nil {
+		return nil
+	}
+	return object.(*appsv1.StatefulSet).DeepCopy()
+}
+
+func (w *World) editPod(m Move, change func(*corev1.Pod)) {
+	object, err := w.api.Get(pods, keyOf(identity.PodName(m.Set, m.N)))
+	if err != nil {
+		return
+	}
+	pod := object.DeepCopyObject().(*corev1.Pod)
+	change(pod)
+	w.try(w.api.Update(pod))
+}
+
+// createSet makes a set of some shape, which the move's text decides.
+func (w *World) createSet(m Move) {
+	seed, err := strconv.ParseUint(m.Text, 10, 64)
+	w.must(err)
+	w.try(w.api.Create(newSet(m.Set, m.N, rand.New(rand.NewPCG(seed, 1)))))
+}
+
+func newSet(name string, replicas int, r *rand.Rand) *appsv1.StatefulSet {
+	labels := map[string]string{"app": name}
+	set := &appsv1.StatefulSet{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: appsv1.StatefulSetSpec{
+			Replicas: ptr.To(int32(replicas)), ServiceName: name, Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1-good"}}},
+			},
+		},
+	}
+	if r.IntN(3) == 0 {
+		set.Spec.PodManagementPolicy = appsv1.ParallelPodManagement
+	}
+	if r.IntN(4) > 0 {
+		set.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}}}
+		set.Spec.PersistentVolumeClaimRetentionPolicy = policyOf([]string{"Retain/Retain", "Delete/Retain", "Retain/Delete", "Delete/Delete"}[r.IntN(4)])
+	}
+	if r.IntN(4) == 0 {
+		set.Spec.MinReadySeconds = int32(r.IntN(15))
+	}
+	if r.IntN(4) == 0 {
+		set.Spec.RevisionHistoryLimit = ptr.To(int32(r.IntN(2)))
+	}
+	return set
+}
+
+// squat makes a pod of a member's name that belongs to nobody, or to another.
+func (w *World) squat(m Move) {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: identity.PodName(m.Set, m.N), Labels: map[string]string{"app": "other"}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1-good"}}},
+	}
+	if m.N%2 == 0 {
+		pod.Labels["app"] = m.Set // it may be adopted
+	}
+	w.try(w.api.Create(pod))
+}
+
+func policyOf(text string) *appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy {
+	deleted, scaled, _ := strings.Cut(text, "/")
+	return &appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{
+		WhenDeleted: appsv1.PersistentVolumeClaimRetentionPolicyType(deleted),
+		WhenScaled:  appsv1.PersistentVolumeClaimRetentionPolicyType(scaled),
+	}
+}
+
+func rolling(set *appsv1.StatefulSet) *appsv1.RollingUpdateStatefulSetStrategy {
+	if set.Spec.UpdateStrategy.Type != appsv1.RollingUpdateStatefulSetStrategyType {
+		return &appsv1.RollingUpdateStatefulSetStrategy{} // nothing to change
+	}
+	if set.Spec.UpdateStrategy.RollingUpdate == nil {
+		set.Spec.UpdateStrategy.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{}
+	}
+	return set.Spec.UpdateStrategy.RollingUpdate
+}
+
+func setImage(set *appsv1.StatefulSet, image string) {
+	set.Spec.Template.Spec.Containers[0].Image = image
+}
+
+// imagesAnnotation keeps the images that a set had, for rolling back.
+const imagesAnnotation = "images"
+
+// nextImage is an image that no pod has had.
+func nextImage(set *appsv1.StatefulSet, how string) string {
+	had := strings.Fields(set.Annotations[imagesAnnotation])
+	had = append(had, set.Spec.Template.Spec.Containers[0].Image)
+	metav1.SetMetaDataAnnotation(&set.ObjectMeta, imagesAnnotation, strings.Join(had, " "))
+	return fmt.Sprintf("app:%d-%s", len(had)+1, how)
+}
+
+func previousImage(set *appsv1.StatefulSet) string {
+	had := strings.Fields(set.Annotations[imagesAnnotation])
+	now := set.Spec.Template.Spec.Containers[0].Image
+	if i := slices.Index(had, now); i > 0 {
+		return had[i-1]
+	}
+	if len(had) > 0 && had[len(had)-1] != now {
+		return had[len(had)-1]
+	}
+	return now
+}
+
+func claimOf(set string, ordinal int) string { return identity.ClaimName("data", set, ordinal) }

@@ -1,0 +1,176 @@
+package sim
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/sim/apiserver"
+)
+
+// view is what was so at one instant: a set, and all pods.
+type view struct {
+	set  *appsv1.StatefulSet
+	pods map[string]*corev1.Pod
+	now  time.Time // by the clock of the controller that is judged
+
+	images map[string]string // of revisions, by name
+	log    []apiserver.Event // up to this instant
+}
+
+// viewBefore is what was so right before a controller's deed, with the set as
+// given.
+func (j *judge) viewBefore(e apiserver.Event, by *instance, set *appsv1.StatefulSet) *view {
+	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: by.planned, images: j.images}
+	for _, object := range j.w.api.List(pods, namespace) {
+		v.pods[object.GetName()] = object.(*corev1.Pod)
+	}
+	log := j.w.api.Log()
+	for v.log = log; len(v.log) > 0 && v.log[len(v.log)-1].Version >= e.Version; {
+		v.undo()
+	}
+	return v
+}
+
+// back goes to the instant before the last change of a pod, unless that is older
+// than the floor.
+func (v *view) back(floor int64) bool {
+	for len(v.log) > 0 && v.log[len(v.log)-1].Version > floor {
+		changed := v.log[len(v.log)-1].Kind == pods
+		v.undo()
+		if changed {
+			return true
+		}
+	}
+	return false
+}
+
+// undo takes the last event back.
+func (v *view) undo() {
+	e := v.log[len(v.log)-1]
+	v.log = v.log[:len(v.log)-1]
+	if e.Kind != pods {
+		return
+	}
+	if e.Old == nil {
+		delete(v.pods, e.Object.GetName())
+		return
+	}
+	v.pods[e.Object.GetName()] = e.Old.(*corev1.Pod)
+}
+
+// versions are what the set that a controller works on may have been to it, the
+// newest first.
+func (j *judge) versions(e apiserver.Event, by *instance) []*appsv1.StatefulSet {
+	var all []*appsv1.StatefulSet
+	floor := by.floor(by.acting, sets)
+	log := j.w.api.Log()
+	for n := len(log) - 1; n >= 0; n-- {
+		old := log[n]
+		if old.Version >= e.Version || old.Kind != sets || old.Object.GetName() != by.acting {
+			continue
+		}
+		all = append(all, old.Object.(*appsv1.StatefulSet))
+		if old.Version <= floor {
+			break // it was so when the floor was laid
+		}
+	}
+	return all
+}
+
+// ordinal is the pod's, as a member of the view's set; -1 for another pod.
+func (v *view) ordinal(pod *corev1.Pod) int {
+	set, ordinal, ok := identity.Parse(pod.Name)
+	if !ok || set != v.set.Name {
+		return -1
+	}
+	return ordinal
+}
+
+// member is the set's own pod of an ordinal, nil if there is none.
+func (v *view) member(ordinal int) *corev1.Pod {
+	pod := v.pods[identity.PodName(v.set.Name, ordinal)]
+	if pod == nil || !v.owns(pod) {
+		return nil
+	}
+	return pod
+}
+
+// owns reports whether a pod is the set's and still has the labels of its
+// selector; one that has not is given up.
+func (v *view) owns(pod *corev1.Pod) bool {
+	return ownedBy(pod, v.set) && pod.Labels["app"] == v.set.Spec.Selector.MatchLabels["app"]
+}
+
+func (v *view) wanted(ordinal int) bool { return identity.OrdinalsOf(v.set).Contains(ordinal) }
+
+func (v *view) available(pod *corev1.Pod) bool {
+	if pod == nil || pod.DeletionTimestamp != nil || !isReady(pod) {
+		return false
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return v.set.Spec.MinReadySeconds == 0 || !c.LastTransitionTime.Add(time.Duration(v.set.Spec.MinReadySeconds)*time.Second).After(v.now)
+		}
+	}
+	return false
+}
+
+// countsAvailable is available as the status counts: one that is terminating and
+// still ready is among them.
+func (v *view) countsAvailable(pod *corev1.Pod) bool {
+	going := pod.DeepCopy()
+	going.DeletionTimestamp = nil
+	return v.available(going)
+}
+
+// outdated goes by the pod's label: one that was adopted may have none.
+func (v *view) outdated(pod *corev1.Pod) bool {
+	return v.images[identity.Revision(pod)] != imageOf(&v.set.Spec.Template.Spec)
+}
+
+func (v *view) ordered() bool { return v.set.Spec.PodManagementPolicy != appsv1.ParallelPodManagement }
+
+func (v *view) belowPartition(ordinal int) bool {
+	r := v.set.Spec.UpdateStrategy.RollingUpdate
+	return v.set.Spec.UpdateStrategy.Type == appsv1.RollingUpdateStatefulSetStrategyType &&
+		r != nil && r.Partition != nil && ordinal < identity.OrdinalsOf(v.set).Start+int(*r.Partition)
+}
+
+func (v *view) maxUnavailable() int {
+	if r := v.set.Spec.UpdateStrategy.RollingUpdate; r != nil && r.MaxUnavailable != nil {
+		return max(1, r.MaxUnavailable.IntValue())
+	}
+	return 1
+}
+
+func isReady(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue && pod.Status.Phase == corev1.PodRunning
+		}
+	}
+	return false
+}
+
+func finished(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
+}
+
+// stuck reports whether the pod cannot start, by what its node or the scheduler
+// says.
+func stuck(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return true
+		}
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.State.Waiting != nil {
+			return true
+		}
+	}
+	return false
+}
