@@ -4,9 +4,11 @@ import (
 	"sync"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/revision"
 )
 
 // memory is what the controller remembers of one set between plans. All of it
@@ -15,6 +17,7 @@ import (
 type memory struct {
 	uid          types.UID // of the set, not only of its name
 	firstSeen    time.Time
+	uncertain bool // the last write may have been made, or not
 	caughtUp     bool // the expectations hold all that was so when the set was first seen
 	expectations expectations
 	failures     map[int]plan.Failure
@@ -23,6 +26,21 @@ type memory struct {
 	news         []plan.Event        // what was done, and is not recorded yet
 	behindSince  time.Time           // since when the written status or the events are out of date
 	conflicts    int                 // plans in a row that somebody else's write made void
+	template     []byte              // the revision.Data of the set as of generation; may be nil
+	generation   int64
+}
+
+// templateOf is the set's pod template as its revision records it. To encode it for
+// every plan would cost as much as the rest of planning.
+func (m *memory) templateOf(set *appsv1.StatefulSet) []byte {
+	if m.template == nil || m.generation != set.Generation {
+		data, err := revision.Data(set)
+		if err != nil {
+			data = nil // the plan meets the same error, and tells of it
+		}
+		m.template, m.generation = data, set.Generation
+	}
+	return m.template
 }
 
 // memories holds the memory of every set.

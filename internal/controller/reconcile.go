@@ -79,6 +79,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return r.Reconcile(ctx, request) // the caches may show more by now than the snapshot does
 	}
 	snapshot.FirstSeen, snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
+	snapshot.Template = m.templateOf(snapshot.Set)
 	made := plan.Make(snapshot)
 	r.metrics.planned(key, snapshot.Set, &made, r.clock.Since(snapshot.Now))
 	return r.carryOut(ctx, snapshot.Set, &made, m)
@@ -89,7 +90,8 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	started := r.clock.Now()
 	err := r.executor.do(ctx, set, made.Actions, m)
 	r.metrics.applied(len(made.Actions), r.clock.Since(started))
-	m.caughtUp = m.caughtUp && !uncertain(err)
+	m.uncertain = uncertain(err)
+	m.caughtUp = m.caughtUp && !m.uncertain
 	if err == nil {
 		m.failures, m.refused = made.Failures, nil
 	}

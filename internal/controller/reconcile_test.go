@@ -164,3 +164,15 @@ func TestStatusDoesNotWaitForAConflictToEnd(t *testing.T) {
 		w.clock.Step(result.RequeueAfter)
 	}
 }
+
+func TestATemplateIsEncodedOnceForEachGeneration(t *testing.T) {
+	m, set := &memory{}, web(3)
+	first := m.templateOf(set)
+	if again := m.templateOf(set.DeepCopy()); &again[0] != &first[0] {
+		t.Error("the template of the same generation was encoded again")
+	}
+	set.Spec.Template.Spec.Containers[0].Image, set.Generation = "app:B", 2
+	if next := m.templateOf(set); !strings.Contains(string(next), "app:B") {
+		t.Errorf("the template of the next generation is said to be %s", next)
+	}
+}

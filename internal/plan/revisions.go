@@ -16,7 +16,7 @@ import (
 func (p *planner) chooseRevisions() {
 	p.history = append(p.history, p.Revisions...)
 	revision.Sort(p.history)
-	decision, err := revision.Decide(p.Set, p.history, p.collisions())
+	decision, err := p.decide()
 	if err != nil {
 		p.freeze("InvalidTemplate", err.Error())
 		decision.Update = &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Name: p.Set.Status.UpdateRevision}}
@@ -41,6 +41,17 @@ func (p *planner) chooseRevisions() {
 			Why: "the pod template is that of an earlier revision again",
 		})
 	}
+}
+
+func (p *planner) decide() (revision.Decision, error) {
+	data := p.Template
+	if data == nil {
+		var err error
+		if data, err = revision.Data(p.Set); err != nil {
+			return revision.Decision{}, err
+		}
+	}
+	return revision.Decide(p.Set, data, p.history, p.collisions()), nil
 }
 
 func (p *planner) collisions() int32 {

@@ -17,6 +17,9 @@ type Snapshot struct {
 	// set's own creation time is in whole seconds, too coarse for short waits.
 	FirstSeen time.Time
 	Set       *appsv1.StatefulSet
+	// Template is the revision.Data of Set, nil for what has to be encoded: half of
+	// planning is that.
+	Template []byte
 
 	// Pods are those that bear the name of a member, whoever owns them, and
 	// those that the set owns, whatever their name.

@@ -35,37 +35,33 @@ const (
 	Renumber         // Update exists, and must become the newest: Number says how
 )
 
-// Decide finds the set's template in its sorted history. A template that was
-// seen before is taken back by making its revision the newest, never by a new
-// one, and a template that only differs in defaults is the newest revision
-// itself (kubernetes#134773). A Renumber decision's Update is a copy that
+// Decide finds the set's template, whose [Data] is data, in its sorted history. A
+// template that was seen before is taken back by making its revision the newest,
+// never by a new one, and a template that only differs in defaults is the newest
+// revision itself (kubernetes#134773). A Renumber decision's Update is a copy that
 // already has the new number.
-func Decide(set *appsv1.StatefulSet, history []*appsv1.ControllerRevision, collisions int32) (Decision, error) {
+func Decide(set *appsv1.StatefulSet, data []byte, history []*appsv1.ControllerRevision, collisions int32) Decision {
 	number := int64(1)
 	var newest *appsv1.ControllerRevision
 	if len(history) > 0 {
 		newest = history[len(history)-1]
 		number = newest.Revision + 1
 	}
-	proposed, err := New(set, number, collisions)
-	if err != nil {
-		return Decision{}, err
-	}
 	for _, old := range slices.Backward(history) {
 		switch {
-		case !bytes.Equal(old.Data.Raw, proposed.Data.Raw):
+		case !bytes.Equal(old.Data.Raw, data):
 		case old == newest:
-			return Decision{Update: newest}, nil
+			return Decision{Update: newest}
 		default:
 			renumbered := old.DeepCopy()
 			renumbered.Revision = number
-			return Decision{Update: renumbered, Change: Renumber}, nil
+			return Decision{Update: renumbered, Change: Renumber}
 		}
 	}
-	if newest != nil && SameTemplate(newest.Data.Raw, proposed.Data.Raw) {
-		return Decision{Update: newest}, nil
+	if newest != nil && SameTemplate(newest.Data.Raw, data) {
+		return Decision{Update: newest}
 	}
-	return Decision{Update: proposed, Change: Create}, nil
+	return Decision{Update: record(set, data, number, collisions), Change: Create}
 }
 
 // Surplus returns the revisions to delete, oldest first, so that at most limit

@@ -27,6 +27,11 @@ func New(set *appsv1.StatefulSet, number int64, collisions int32) (*appsv1.Contr
 	if err != nil {
 		return nil, err
 	}
+	return record(set, data, number, collisions), nil
+}
+
+// record makes the revision of the set with this data.
+func record(set *appsv1.StatefulSet, data []byte, number int64, collisions int32) *appsv1.ControllerRevision {
 	hash := Hash(data, collisions)
 	labels := maps.Clone(set.Spec.Template.Labels)
 	if labels == nil {
@@ -43,7 +48,7 @@ func New(set *appsv1.StatefulSet, number int64, collisions int32) (*appsv1.Contr
 		},
 		Data:     runtime.RawExtension{Raw: data},
 		Revision: number,
-	}, nil
+	}
 }
 
 // Data is the patch that puts the set's present pod template back: the shape

@@ -75,6 +75,10 @@ func TestANameFitsIntoALabel(t *testing.T) {
 	}
 }
 
+func decide(set *appsv1.StatefulSet, history []*appsv1.ControllerRevision) revision.Decision {
+	return revision.Decide(set, must(revision.Data(set)), history, 0)
+}
+
 func TestATemplateIsFoundInItsHistory(t *testing.T) {
 	history := func(images ...string) (all []*appsv1.ControllerRevision) {
 		for i, image := range images {
@@ -95,13 +99,13 @@ func TestATemplateIsFoundInItsHistory(t *testing.T) {
 		"equal to the newest too":  {history("nginx:3", "nginx:1", "nginx:3"), revision.Unchanged, 3},
 	}
 	for name, test := range tests {
-		d := must(revision.Decide(web("nginx:3"), test.history, 0))
+		d := decide(web("nginx:3"), test.history)
 		if d.Change != test.change || d.Update.Revision != test.number {
 			t.Errorf("%s: change %d, number %d; want %d, %d", name, d.Change, d.Update.Revision, test.change, test.number)
 		}
 	}
 	old := history("nginx:3", "nginx:1")
-	if d := must(revision.Decide(web("nginx:3"), old, 0)); d.Update == old[0] || old[0].Revision != 1 {
+	if d := decide(web("nginx:3"), old); d.Update == old[0] || old[0].Revision != 1 {
 		t.Error("renumbering changed the revision it was given")
 	}
 }
@@ -110,7 +114,7 @@ func TestATemplateIsFoundInItsHistory(t *testing.T) {
 func TestARevisionOfAnOlderKubernetesIsNotTakenForAnother(t *testing.T) {
 	r := must(revision.New(web("nginx:1"), 1, 0))
 	r.Data.Raw = []byte(strings.Replace(string(r.Data.Raw), `"metadata":{`, `"metadata":{"creationTimestamp":null,`, 1))
-	if d := must(revision.Decide(web("nginx:1"), []*appsv1.ControllerRevision{r}, 0)); d.Change != revision.Unchanged || d.Update != r {
+	if d := decide(web("nginx:1"), []*appsv1.ControllerRevision{r}); d.Change != revision.Unchanged || d.Update != r {
 		t.Errorf("change %d; want the revision that is there", d.Change)
 	}
 }
