@@ -51,17 +51,21 @@ func atOnce(n int, do func(int)) {
 func (e *executor) do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *memory) error {
 	pass := &pass{executor: e, set: set, memory: m}
 	pass.mayAdopt = sync.OnceValue(func() error { return pass.adoptable(ctx) })
-	var rest []plan.Action
+	var revisions, inTurn, rest []plan.Action
 	for _, a := range actions {
-		if _, isRevision := a.Object.(*appsv1.ControllerRevision); !isRevision || a.Verb == plan.Delete {
+		switch _, isRevision := a.Object.(*appsv1.ControllerRevision); {
+		case isRevision && a.Verb != plan.Delete:
+			revisions = append(revisions, a)
+		case a.InTurn:
+			inTurn = append(inTurn, a)
+		default:
 			rest = append(rest, a)
-			continue
-		}
-		if err := pass.perform(ctx, a); err != nil {
-			return err
 		}
 	}
-	return pass.batches(ctx, rest)
+	if err := pass.inTurn(ctx, revisions); err != nil {
+		return err
+	}
+	return joined([]error{pass.inTurn(ctx, inTurn), pass.batches(ctx, rest)})
 }
 
 // pass is one plan being carried out.
@@ -71,6 +75,16 @@ type pass struct {
 	memory   *memory
 	mayAdopt func() error // looks once, see adoptable
 	mu       sync.Mutex   // guards memory.refused and memory.news
+}
+
+// inTurn performs actions one after the other, up to the first that fails.
+func (p *pass) inTurn(ctx context.Context, actions []plan.Action) error {
+	for _, a := range actions {
+		if err := p.perform(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // batches performs independent actions in parallel, in batches of 1, 2, 4 and so

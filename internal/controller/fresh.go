@@ -28,7 +28,7 @@ import (
 // succeeded.
 func (r *reconciler) catchUp(ctx context.Context, s plan.Snapshot, m *memory) error {
 	fresh := r.executor.fresh
-	if untouched, err := r.untouched(ctx, s); untouched || err != nil {
+	if untouched, err := r.untouched(ctx, s, m); untouched || err != nil {
 		m.caughtUp = untouched
 		return err
 	}
@@ -66,7 +66,7 @@ func (r *reconciler) catchUp(ctx context.Context, s plan.Snapshot, m *memory) er
 // untouched reports whether no predecessor can have acted on the set in a way that
 // matters: the caches show it as its user made it, at a time when this controller
 // had taken over. It saves looking at every new set.
-func (r *reconciler) untouched(ctx context.Context, s plan.Snapshot) (bool, error) {
+func (r *reconciler) untouched(ctx context.Context, s plan.Snapshot, m *memory) (bool, error) {
 	r.takeover.Lock()
 	defer r.takeover.Unlock()
 	if r.tookOver == "" {
@@ -77,7 +77,7 @@ func (r *reconciler) untouched(ctx context.Context, s plan.Snapshot) (bool, erro
 		r.tookOver = sets.ResourceVersion
 	}
 	asMade := s.Set.Generation == 1 && s.Set.Status.ObservedGeneration == 0 && len(s.Pods) == 0
-	return asMade && newer(s.Set.ResourceVersion, r.tookOver), nil
+	return asMade && !m.uncertain && newer(s.Set.ResourceVersion, r.tookOver), nil
 }
 
 // catchUpPods waits for the newest of the set's pods, and for those to be gone

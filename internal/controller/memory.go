@@ -17,7 +17,7 @@ import (
 type memory struct {
 	uid          types.UID // of the set, not only of its name
 	firstSeen    time.Time
-	uncertain bool // the last write may have been made, or not
+	uncertain    bool // the last write may have been made, or not
 	caughtUp     bool // the expectations hold all that was so when the set was first seen
 	expectations expectations
 	failures     map[int]plan.Failure

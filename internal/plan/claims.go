@@ -103,12 +103,21 @@ func (p *planner) wantedOwners(claim *corev1.PersistentVolumeClaim, m *member) (
 	switch remove := appsv1.DeletePersistentVolumeClaimRetentionPolicyType; {
 	case policy.WhenScaled == remove && !wanted:
 		if m.pod != nil {
-			refs = append(refs, *metav1.NewControllerRef(m.pod, identity.PodKind))
+			refs = append(refs, podRef(m.pod))
 		}
 	case policy.WhenDeleted == remove:
 		refs = append(refs, *metav1.NewControllerRef(p.Set, identity.SetKind))
 	}
 	return refs, true
+}
+
+// podRef makes a pod the controller of its claim, without the pod having to wait
+// for the claim when it is deleted in the foreground: the claim is protected until
+// the pod is gone, and neither would ever go.
+func podRef(pod *corev1.Pod) metav1.OwnerReference {
+	ref := metav1.NewControllerRef(pod, identity.PodKind)
+	ref.BlockOwnerDeletion = nil
+	return *ref
 }
 
 func (p *planner) whyOwners(m *member) string {

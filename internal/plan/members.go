@@ -102,6 +102,12 @@ func (p *planner) remove(m *member, why string) {
 	p.do(Action{Verb: Delete, Object: m.pod, Why: why})
 }
 
+// removeInTurn is remove for pods that go in an order.
+func (p *planner) removeInTurn(m *member, why string) {
+	p.remove(m, why)
+	p.plan.Actions[m.action].InTurn = true
+}
+
 // outdated reports whether the pod is of another revision than the update's.
 func (p *planner) outdated(m *member) bool {
 	return m.owned() && identity.Revision(m.pod) != p.update.Name

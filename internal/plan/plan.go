@@ -54,6 +54,9 @@ type Action struct {
 	Object Object // what to create, or the object as it was seen
 	// Change is what Update sets.
 	Change Change
+	// InTurn is set for actions that are done one after the other, and none of them
+	// after one that failed.
+	InTurn bool
 	// Needs are done first, in order; if one fails, this action is not done.
 	Needs []Action
 	// Why is the reason, in words that follow "because".

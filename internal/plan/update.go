@@ -84,7 +84,7 @@ func (p *planner) rollOutInOrder(due []*member) {
 		return
 	}
 	for _, m := range due[:min(p.maxUnavailable, len(due))] {
-		p.remove(m, p.whyOutdated(m))
+		p.removeInTurn(m, p.whyOutdated(m))
 	}
 }
 
@@ -109,7 +109,7 @@ func (p *planner) rollOutInParallel(due []*member) {
 		case m.state != Available:
 		case budget > 0:
 			budget--
-			p.remove(m, p.whyOutdated(m))
+			p.removeInTurn(m, p.whyOutdated(m))
 		case blocker != nil:
 			p.wait(blocker, "updating "+m.name)
 			return

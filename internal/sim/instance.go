@@ -35,12 +35,14 @@ type instance struct {
 	failures          map[types.NamespacedName]int
 
 	// What a truthful view may be as old as, for the judge: see judge.floor.
-	tookOver   int64
-	lastWrite  map[wrote]int64
-	acting     string    // the set it is working on
-	begun      int64     // the version when it began to
-	begunFloor int64     // how old its view of the pods could be then
-	planned    time.Time // by its own clock, when it did
+	tookOver  int64
+	lastWrite map[wrote]int64
+	acting    string                   // the set it is working on
+	begun     int64                    // the version when it began to
+	mayKnow   map[apiserver.Kind]int64 // how old its view could be then
+	writes    map[int64]bool           // the versions of what it has written since
+	planned   time.Time                // by its own clock, when it did
+	ownSince  map[int64]apiserver.Kind // the versions of its writes since
 }
 
 // startController starts a process that leads. Its caches may begin in the past.
@@ -101,10 +103,11 @@ func (i *instance) work(set types.NamespacedName) {
 // reconcile runs the real reconciler, which may be stopped in the middle.
 func (i *instance) reconcile(set types.NamespacedName) {
 	i.busy, i.acting, i.begun, i.planned = true, set.Name, i.w.api.Version(), i.w.now.Add(i.skew)
-	i.begunFloor = i.floor(set.Name, pods)
+	i.ownSince = map[int64]apiserver.Kind{}
 	i.tellView(set.Name)
 	defer func() {
 		i.busy = false
+		i.remember()
 		if caught := recover(); caught != nil && caught != (stopped{i}) {
 			panic(caught)
 		}
@@ -120,6 +123,14 @@ func (i *instance) reconcile(set types.NamespacedName) {
 		i.enqueue(set, result.RequeueAfter)
 	default:
 		delete(i.failures, set)
+	}
+}
+
+// remember keeps the versions of what it has written, by kind.
+func (i *instance) remember() {
+	for version, kind := range i.ownSince {
+		last := wrote{i.acting, kind}
+		i.lastWrite[last] = max(i.lastWrite[last], version)
 	}
 }
 

@@ -113,26 +113,28 @@ type wrote struct {
 
 // allowed looks for an instant at which a check of the instance's deed e found
 // nothing wrong, and otherwise returns what it finds wrong now. At each instant the
-// set may be as it was at another: they arrive separately.
+// set may be as it was at another, since they arrive separately; what the instance
+// has done since it began is always so.
 func (j *judge) allowed(e apiserver.Event, by *instance, check func(v *view) string) string {
-	return j.allowedSince(by.floor(by.acting, pods), e, by, check)
+	return j.atSomeInstant(e, by, by.ownSince, check)
 }
 
-// allowedSince is allowed, with a floor of its own for the pods.
-func (j *judge) allowedSince(floor int64, e apiserver.Event, by *instance, check func(v *view) string) string {
-	now := ""
+// toldTruly is allowed for what tells of the time before the instance began.
+func (j *judge) toldTruly(e apiserver.Event, by *instance, check func(v *view) string) string {
+	return j.atSomeInstant(e, by, nil, check)
+}
+
+func (j *judge) atSomeInstant(e apiserver.Event, by *instance, own map[int64]apiserver.Kind, check func(v *view) string) string {
+	now, floor := "", by.floor(by.acting, pods)
 	for _, set := range j.versions(e, by) {
 		v := j.viewBefore(e, by, set)
-		for {
+		for more := true; more; more = v.back(floor, own) {
 			words := check(v)
 			if words == "" {
 				return ""
 			}
 			if now == "" {
 				now = words
-			}
-			if !v.back(floor) {
-				break
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func (l link) write(what string, object client.Object, perform func() error) err
 	err := w.as(i, perform)
 	if err == nil {
 		w.counts.Writes++
-		i.lastWrite[wrote{i.acting, apiserver.KindOf(object)}] = w.api.Version()
+		i.ownSince[w.api.Version()] = apiserver.KindOf(object)
 	} else {
 		w.counts.Refused++
 		w.tell("cannot %s %s: %v", what, object.GetName(), err)

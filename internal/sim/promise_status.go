@@ -20,7 +20,7 @@ var statusIsTrue = promise{
 			return fmt.Sprintf("the status of %s tells of generation %d, and there is only %d", set.Name, seen, is)
 		}
 		// It tells of what was so before the plan was carried out.
-		return j.allowedSince(by.begunFloor, e, by, func(v *view) string {
+		return j.toldTruly(e, by, func(v *view) string {
 			if v.set.Generation != set.Status.ObservedGeneration {
 				return fmt.Sprintf("the status of %s tells of generation %d, and the set is at %d", set.Name, set.Status.ObservedGeneration, v.set.Generation)
 			}

@@ -35,12 +35,16 @@ func (j *judge) viewBefore(e apiserver.Event, by *instance, set *appsv1.Stateful
 }
 
 // back goes to the instant before the last change of a pod, unless that is older
-// than the floor.
-func (v *view) back(floor int64) bool {
+// than the floor. The changes of the versions to keep are not taken back.
+func (v *view) back(floor int64, keep map[int64]apiserver.Kind) bool {
 	for len(v.log) > 0 && v.log[len(v.log)-1].Version > floor {
-		changed := v.log[len(v.log)-1].Kind == pods
+		last := v.log[len(v.log)-1]
+		if _, own := keep[last.Version]; own {
+			v.log = v.log[:len(v.log)-1]
+			continue
+		}
 		v.undo()
-		if changed {
+		if last.Kind == pods {
 			return true
 		}
 	}
