@@ -35,8 +35,11 @@ func report(out io.Writer, s scenario, results [2]result) (missed int) {
 	fmt.Fprintf(out, "\n%s\n\n", s)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "phase\tfigure\tin-tree\tOrdinal\tratio\ttarget")
-	for i, stock := range results[0] {
-		ours := results[1][i]
+	for i, ours := range results[1] {
+		var stock cost // nothing, and the ratios infinite, where in-tree was not measured
+		if results[0] != nil {
+			stock = results[0][i]
+		}
 		row := func(figure string, a, b float64, unit, target string) {
 			fmt.Fprintf(w, "%s\t%s\t%.2f%s\t%.2f%s\t%.2f\t%s\n", ours.phase.name, figure, a, unit, b, unit, b/a, target)
 		}
@@ -55,8 +58,12 @@ func report(out io.Writer, s scenario, results [2]result) (missed int) {
 	}
 	w.Flush()
 	fmt.Fprintln(out, "\nwhat was written, in-tree | Ordinal:")
-	for i, stock := range results[0] {
-		fmt.Fprintf(out, "  %s: %s | %s\n", stock.phase.name, list(stock.writes), list(results[1][i].writes))
+	for i, ours := range results[1] {
+		var stock cost
+		if results[0] != nil {
+			stock = results[0][i]
+		}
+		fmt.Fprintf(out, "  %s: %s | %s\n", ours.phase.name, list(stock.writes), list(ours.writes))
 	}
 	return missed
 }
