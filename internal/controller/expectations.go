@@ -30,6 +30,7 @@ type removal struct {
 	kind kind
 	key  types.NamespacedName
 	uid  types.UID
+	gone bool // it is over, and not only under way
 }
 
 // wrote records that a write gave an object of this kind a resourceVersion.
@@ -44,12 +45,16 @@ func (e *expectations) wrote(k kind, version string) {
 	}
 }
 
-// deleted records that the deletion of an object was accepted.
-func (e *expectations) deleted(k kind, object metav1.Object) {
+// deleted records that the deletion of an object was accepted, gone that the
+// object does not exist any more.
+func (e *expectations) deleted(k kind, object metav1.Object) { e.remove(k, object, false) }
+func (e *expectations) gone(k kind, object metav1.Object)    { e.remove(k, object, true) }
+
+func (e *expectations) remove(k kind, object metav1.Object, gone bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	key := types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}
-	e.removed = append(e.removed, removal{k, key, object.GetUID()})
+	e.removed = append(e.removed, removal{k, key, object.GetUID(), gone})
 }
 
 // pending returns a kind whose cache is behind, empty if none is. What the caches
@@ -65,7 +70,7 @@ func (e *expectations) pending(s seen) kind {
 	}
 	for len(e.removed) > 0 {
 		r := e.removed[0]
-		if o := s.object(r.kind, r.key); o != nil && o.GetUID() == r.uid && o.GetDeletionTimestamp() == nil {
+		if o := s.object(r.kind, r.key); o != nil && o.GetUID() == r.uid && (r.gone || o.GetDeletionTimestamp() == nil) {
 			return r.kind
 		}
 		e.removed = e.removed[1:]

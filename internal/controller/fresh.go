@@ -21,46 +21,100 @@ import (
 // What the caches show was so at some time. Where that is not enough, this file
 // asks the API server what is so now.
 
-// catchUp makes the caches' view of the set wait for all that is so now. A
-// controller that has just taken over needs it: its caches may be older than its
-// predecessor's last write, and it would take down a second pod of an update whose
-// first one is down already. So does one that does not know whether its last write
-// succeeded.
-func (r *reconciler) catchUp(ctx context.Context, s plan.Snapshot, m *memory) error {
-	fresh := r.executor.fresh
+// catchUp reports whether the snapshot is of what is so now, and otherwise has the
+// set wait until the caches show it. A controller that has just taken over needs
+// that: its caches may be older than its predecessor's last write, and it would take
+// down a second pod of an update whose first one is down already. So does one that
+// does not know whether its last write was made.
+func (r *reconciler) catchUp(ctx context.Context, s plan.Snapshot, m *memory) (bool, error) {
 	if untouched, err := r.untouched(ctx, s, m); untouched || err != nil {
 		m.caughtUp = untouched
-		return err
+		return untouched, err
 	}
 	set := &appsv1.StatefulSet{}
-	switch err := fresh.Get(ctx, client.ObjectKeyFromObject(s.Set), set); {
+	switch err := r.executor.fresh.Get(ctx, client.ObjectKeyFromObject(s.Set), set); {
 	case apierrors.IsNotFound(err):
-		m.expectations.deleted(kindSet, s.Set)
-		m.caughtUp = true
-		return nil
+		m.expectations.gone(kindSet, s.Set)
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	}
 	m.expectations.wrote(kindSet, set.ResourceVersion)
-	if err := r.catchUpPods(ctx, s, m); err != nil {
-		return err
+	podsCurrent, err := r.catchUpPods(ctx, s, m)
+	if err != nil {
+		return false, err
 	}
+	revisionsCurrent, err := r.catchUpRevisions(ctx, s, set, m)
+	return podsCurrent && revisionsCurrent && set.ResourceVersion == s.Set.ResourceVersion, err
+}
+
+// catchUpPods has the set wait for the newest of its pods, and for those to be gone
+// that are. The set has caught up when the cache is as new as this: until then it
+// may still get to see pods that have come and gone.
+func (r *reconciler) catchUpPods(ctx context.Context, s plan.Snapshot, m *memory) (bool, error) {
+	selector, err := metav1.LabelSelectorAsSelector(s.Set.Spec.Selector)
+	if err != nil {
+		return true, nil // nothing is done about such a set
+	}
+	var list corev1.PodList
+	if err := r.executor.fresh.List(ctx, &list, client.InNamespace(s.Set.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return false, err
+	}
+	now := map[types.UID]string{}
+	for i := range list.Items {
+		if pod := &list.Items[i]; slices.Contains(podSets(pod), s.Set.Name) {
+			now[pod.UID] = pod.ResourceVersion
+			m.expectations.wrote(kindPod, pod.ResourceVersion)
+		}
+	}
+	current := true
+	for _, pod := range s.Pods {
+		if _, there := now[pod.UID]; !there {
+			if now[pod.UID], err = r.versionNow(ctx, pod, m); err != nil {
+				return false, err
+			}
+		}
+		current = current && now[pod.UID] == pod.ResourceVersion
+	}
+	m.caughtUp = current && !newer(list.ResourceVersion, r.view.version(kindPod))
+	return current && len(now) == len(s.Pods), nil
+}
+
+// versionNow is the resourceVersion of a pod that the set's selector does not
+// find; empty if it is gone.
+func (r *reconciler) versionNow(ctx context.Context, pod *corev1.Pod, m *memory) (string, error) {
+	now := &corev1.Pod{}
+	err := r.executor.fresh.Get(ctx, client.ObjectKeyFromObject(pod), now)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return "", err
+	case err != nil || now.UID != pod.UID:
+		m.expectations.gone(kindPod, pod)
+		return "", nil
+	}
+	m.expectations.wrote(kindPod, now.ResourceVersion)
+	return now.ResourceVersion, nil
+}
+
+// catchUpRevisions has the set wait for the revisions that its status names.
+func (r *reconciler) catchUpRevisions(ctx context.Context, s plan.Snapshot, set *appsv1.StatefulSet, m *memory) (bool, error) {
+	current := true
 	for _, name := range []string{set.Status.CurrentRevision, set.Status.UpdateRevision} {
 		known := slices.ContainsFunc(s.Revisions, func(r *appsv1.ControllerRevision) bool { return r.Name == name })
 		if name == "" || known {
 			continue
 		}
 		revision := &appsv1.ControllerRevision{}
-		err := fresh.Get(ctx, types.NamespacedName{Namespace: set.Namespace, Name: name}, revision)
+		err := r.executor.fresh.Get(ctx, types.NamespacedName{Namespace: set.Namespace, Name: name}, revision)
 		if client.IgnoreNotFound(err) != nil {
-			return err
+			return false, err
 		}
 		if err == nil {
 			m.expectations.wrote(kindRevision, revision.ResourceVersion)
+			current = false
 		}
 	}
-	m.caughtUp = true
-	return nil
+	return current, nil
 }
 
 // untouched reports whether no predecessor can have acted on the set in a way that
@@ -78,40 +132,6 @@ func (r *reconciler) untouched(ctx context.Context, s plan.Snapshot, m *memory) 
 	}
 	asMade := s.Set.Generation == 1 && s.Set.Status.ObservedGeneration == 0 && len(s.Pods) == 0
 	return asMade && !m.uncertain && newer(s.Set.ResourceVersion, r.tookOver), nil
-}
-
-// catchUpPods waits for the newest of the set's pods, and for those to be gone
-// that are.
-func (r *reconciler) catchUpPods(ctx context.Context, s plan.Snapshot, m *memory) error {
-	selector, err := metav1.LabelSelectorAsSelector(s.Set.Spec.Selector)
-	if err != nil {
-		return nil // nothing is done about such a set
-	}
-	var list corev1.PodList
-	if err := r.executor.fresh.List(ctx, &list, client.InNamespace(s.Set.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
-		return err
-	}
-	there := map[types.UID]bool{}
-	for i := range list.Items {
-		there[list.Items[i].UID] = true
-		m.expectations.wrote(kindPod, list.Items[i].ResourceVersion)
-	}
-	for _, pod := range s.Pods {
-		if there[pod.UID] {
-			continue
-		}
-		now := &corev1.Pod{} // it may only have lost its labels
-		err := r.executor.fresh.Get(ctx, client.ObjectKeyFromObject(pod), now)
-		switch {
-		case client.IgnoreNotFound(err) != nil:
-			return err
-		case err != nil || now.UID != pod.UID:
-			m.expectations.deleted(kindPod, pod)
-		default:
-			m.expectations.wrote(kindPod, now.ResourceVersion)
-		}
-	}
-	return nil
 }
 
 // uncertain reports whether a write that ended so may have been made all the

@@ -73,10 +73,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		m = r.memories.renew(key, snapshot.Set.UID, snapshot.Now)
 	}
 	if !m.caughtUp {
-		if err := r.catchUp(ctx, snapshot, m); err != nil {
-			return reconcile.Result{}, err
+		if current, err := r.catchUp(ctx, snapshot, m); err != nil || !current {
+			return reconcile.Result{RequeueAfter: firstRetry}, err
 		}
-		return r.Reconcile(ctx, request) // the caches may show more by now than the snapshot does
 	}
 	snapshot.FirstSeen, snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
 	snapshot.Template = m.templateOf(snapshot.Set)

@@ -39,8 +39,6 @@ type instance struct {
 	lastWrite map[wrote]int64
 	acting    string                   // the set it is working on
 	begun     int64                    // the version when it began to
-	mayKnow   map[apiserver.Kind]int64 // how old its view could be then
-	writes    map[int64]bool           // the versions of what it has written since
 	planned   time.Time                // by its own clock, when it did
 	ownSince  map[int64]apiserver.Kind // the versions of its writes since
 }
