@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -134,19 +133,19 @@ func (w *World) mend(times int) {
 }
 
 // clear deletes the pods that are in a set's way and that no controller may
-// touch: those of another, and those that run without ever getting ready.
+// touch: those of another, those that run without ever getting ready, and with
+// OnDelete all that are no good.
 func (w *World) clear(set *appsv1.StatefulSet) {
 	for _, object := range w.api.List(pods, namespace) {
 		pod := object.(*corev1.Pod)
 		if owner, _, ok := identity.Parse(pod.Name); !ok || owner != set.Name || pod.DeletionTimestamp != nil {
 			continue
 		}
-		foreign := !ownedBy(pod, set)
-		hopeless := slices.Contains([]string{"unready", "crash", "pull", "nowhere"}, behaviour(&pod.Spec))
-		if hopeless {
+		how, onDelete := behaviour(&pod.Spec), set.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType
+		if how != "good" && how != "slow" {
 			w.openPartition(set.Name)
 		}
-		if foreign || hopeless {
+		if !ownedBy(pod, set) || how == "unready" || onDelete && how != "good" && how != "slow" {
 			w.tell("deletes %s, which is in the way", pod.Name)
 			w.try(w.api.Delete(pods, keyOf(pod.Name), deleteOptions()))
 		}

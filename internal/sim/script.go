@@ -162,6 +162,8 @@ func someMove(r *rand.Rand, set string, end time.Duration) Move {
 		m.Text = pick("Retain/Retain", "Delete/Retain", "Retain/Delete", "Delete/Delete")
 	case remove:
 		m.Text = pick("Background", "Foreground", "Orphan")
+	case deleteClaim:
+		m.Text = pick("", "and pod")
 	case relist:
 		m.Text = pick("statefulsets", "pods", "persistentvolumeclaims", "controllerrevisions")
 	case minReady, pause, failOver:

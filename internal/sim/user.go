@@ -56,6 +56,9 @@ var deeds = map[What]func(w *World, m Move){
 	deleteClaim: func(w *World, m Move) {
 		w.judge.userDeletes(claimOf(m.Set, m.N))
 		w.try(w.api.Delete(claims, keyOf(claimOf(m.Set, m.N)), &client.DeleteOptions{}))
+		if m.Text == "and pod" {
+			w.try(w.api.Delete(pods, keyOf(identity.PodName(m.Set, m.N)), &client.DeleteOptions{}))
+		}
 	},
 	loseOwner: func(w *World, m Move) {
 		w.editPod(m, func(pod *corev1.Pod) { pod.OwnerReferences = nil })

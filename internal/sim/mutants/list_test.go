@@ -1,0 +1,112 @@
+//go:build mutants
+
+package mutants
+
+// mutant is one planted bug.
+type mutant struct {
+	name    string
+	promise string // words of the sentence of the promise that it breaks
+	file    string // below internal/
+	right   string // what the file says, once
+	wrong   string // what it says with the bug
+}
+
+var mutants = []mutant{
+	// 1. At most one pod of an ordinal runs.
+	{
+		"pods are deleted by force", "at most one pod runs", "controller/execute.go",
+		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
+		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, client.GracePeriodSeconds(0))",
+	}, {
+		"a name that is taken is made free by force", "at most one pod runs", "controller/execute.go",
+		"		// The cache is about to show it; the next plan will know whose it is.",
+		"		if _, isPod := object.(*corev1.Pod); isPod { _ = p.client.Delete(ctx, object, client.GracePeriodSeconds(0)) }",
+	},
+	// 2. In order.
+	{
+		"a pod is created before those before it are available", "In order, a pod is created", "plan/scale.go",
+		"case p.ordered && blocker != nil:", "case p.ordered && blocker != nil && blocker.state < Starting:",
+	}, {
+		"all pods that are not wanted go at once", "one too many is removed when none after it is left", "plan/scale.go",
+		"		p.remove(m, p.whyCondemned())\n		return\n", "		p.remove(m, p.whyCondemned())\n",
+	}, {
+		"terminating pods count as gone", "In order", "plan/scale.go",
+		"			if p.ordered {\n				return\n			}\n			continue", "			continue",
+	},
+	// 3. An update keeps to its budget and order.
+	{
+		"an update does not wait for the pod before", "An update takes pods down", "plan/update.go",
+		"	if blocker := p.firstUnavailable(); blocker != nil {\n		p.wait(blocker, \"updating \"+due[0].name)\n		return\n	}\n", "",
+	}, {
+		"the partition is ignored", "partition", "plan/revisions.go",
+		"ordinal < p.ordinals.Start+p.partition", "ordinal < p.partition-1000",
+	}, {
+		"an update begins at the lowest ordinal", "An update takes pods down", "plan/update.go",
+		"	for _, m := range slices.Backward(p.replicas) {\n		if p.outdated(m) && m.state != Terminating",
+		"	for _, m := range p.replicas {\n		if p.outdated(m) && m.state != Terminating",
+	}, {
+		"the controller does not wait to see its own writes", "An update takes pods down", "controller/expectations.go",
+		"	for k, version := range e.written {", "	return \"\"\n	for k, version := range e.written {",
+	}, {
+		"a new controller trusts its caches", "An update takes pods down", "controller/reconcile.go",
+		"	if !m.caughtUp {", "	if false {",
+	}, {
+		"an update goes on after a delete that failed", "An update takes pods down", "plan/members.go",
+		"p.plan.Actions[m.action].InTurn = true", "p.plan.Actions[m.action].InTurn = false",
+	},
+	// 4. Claims.
+	{
+		"a claim in deletion is used", "none that is being deleted", "controller/fresh.go",
+		"		case claim.DeletionTimestamp != nil:\n			return stale(claim, \"it is being deleted\")\n", "",
+	}, {
+		"the retention policies are mixed up", "A claim goes only", "plan/claims.go",
+		"policy := appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{WhenDeleted: keep, WhenScaled: keep}\n	if set := p.Set.Spec.PersistentVolumeClaimRetentionPolicy; set != nil {\n		if set.WhenDeleted != \"\" {\n			policy.WhenDeleted = set.WhenDeleted",
+		"policy := appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{WhenDeleted: keep, WhenScaled: keep}\n	if set := p.Set.Spec.PersistentVolumeClaimRetentionPolicy; set != nil {\n		if set.WhenDeleted != \"\" {\n			policy.WhenDeleted = set.WhenScaled",
+	},
+	// 5. Revisions.
+	{
+		"a pod below the partition comes back updated", "comes back as it was", "plan/revisions.go",
+		"	if !p.belowPartition(ordinal) || p.current.Name == p.update.Name {", "	if true {",
+	}, {
+		"the label names the wrong revision", "revision label tells which", "plan/revisions.go",
+		"		return &p.Set.Spec.Template, p.update.Name, nil", "		return &p.Set.Spec.Template, p.current.Name, nil",
+	},
+	// 6. Others' objects.
+	{
+		"adopted without a fresh look", "adopted", "controller/fresh.go",
+		"	if fresh.UID != p.set.UID || fresh.DeletionTimestamp != nil {", "	if false {",
+	}, {
+		"what another owns is taken for ours", "belongs to another", "plan/members.go",
+		"	case owner != nil && owner.UID != p.Set.UID:", "	case owner != nil && owner.Name != p.Set.Name:",
+	},
+	// 7. Status.
+	{
+		"observedGeneration runs ahead", "never speaks of a specification", "plan/status.go",
+		"status.ObservedGeneration = p.Set.Generation", "status.ObservedGeneration = p.Set.Generation + 1",
+	}, {
+		"a pod that does not run counts as ready", "status says what is so", "plan/status.go",
+		"	status.Replicas++\n", "	status.Replicas++\n	if pod.Status.Phase == corev1.PodPending && pod.DeletionTimestamp == nil {\n		status.ReadyReplicas++\n	}\n",
+	}, {
+		"terminating pods count as updated", "status says what is so", "plan/status.go",
+		"	if pod.DeletionTimestamp != nil {\n		return\n	}\n	switch", "	switch",
+	},
+	// 8. It settles.
+	{
+		"an error ends the matter", "When the faults stop", "controller/reconcile.go",
+		"	case err != nil:\n		return reconcile.Result{}, err\n	case statusErr", "	case err != nil:\n		return reconcile.Result{}, nil\n	case statusErr",
+	}, {
+		"nobody comes back for what time alone changes", "When the faults stop", "plan/make.go",
+		"		p.plan.RequeueAfter = max(d, time.Millisecond)", "		p.plan.RequeueAfter = 0",
+	}, {
+		"a bad revision is waited for", "When the faults stop", "plan/update.go",
+		"		if m.state == Stuck && p.outdated(m)", "		if false && p.outdated(m)",
+	},
+	// 9. Bounded work.
+	{
+		"the status is written though it has not changed", "out of proportion", "controller/reconcile.go",
+		"current := equality.Semantic.DeepEqual(set.Status, made.Status)", "current := equality.Semantic.DeepEqual(set.Status, made.Status) && set.Generation == 0",
+	}, {
+		"a claim's owners are written again and again", "out of proportion", "plan/claims.go",
+		"		if !ok || sameOwners(refs, claim.OwnerReferences) {", "		claim = claim.DeepCopy()\n		if !ok {",
+	},
+}

@@ -1,0 +1,82 @@
+//go:build mutants
+
+package mutants
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// enough is within how many seeds each mutant is found.
+const enough = 20_000
+
+// TestEveryMutantIsFound builds the simulator with each bug and plays histories
+// until a promise is broken.
+func TestEveryMutantIsFound(t *testing.T) {
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table strings.Builder
+	for _, m := range mutants {
+		t.Run(strings.ReplaceAll(m.name, " ", "-"), func(t *testing.T) {
+			seed, promise := m.hunt(t, root)
+			fmt.Fprintf(&table, "| %s | %d | %s |\n", m.name, seed, promise)
+		})
+	}
+	t.Logf("\n| the bug | found by seed | the promise |\n| --- | --- | --- |\n%s", table.String())
+}
+
+var found = regexp.MustCompile(`seed (\d+) breaks a promise: (.*)`)
+
+// hunt returns the seed that found the mutant and the promise it broke.
+func (m *mutant) hunt(t *testing.T, root string) (seed int, promise string) {
+	binary := filepath.Join(t.TempDir(), "soak")
+	build := exec.Command("go", "build", "-overlay", m.plant(t, root), "-o", binary, "./internal/sim/soak")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("the mutant does not build: %v\n%s", err, out)
+	}
+	out, err := exec.Command(binary, "-from", "1", "-runs", fmt.Sprint(enough), "-for", "0", "-promise", m.promise).CombinedOutput()
+	match := found.FindSubmatch(out)
+	if err == nil || match == nil {
+		t.Fatalf("not found in %d histories: %v\n%s", enough, err, out)
+	}
+	if _, err := fmt.Sscan(string(match[1]), &seed); err != nil {
+		t.Fatal(err)
+	}
+	return seed, string(match[2])
+}
+
+// plant writes the wrong file and returns the overlay that puts it in the place of
+// the right one.
+func (m *mutant) plant(t *testing.T, root string) (overlay string) {
+	path := filepath.Join(root, "internal", m.file)
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), m.right); n != 1 {
+		t.Fatalf("%s says %q %d times, and it has to be once", m.file, m.right, n)
+	}
+	dir := t.TempDir()
+	wrong := filepath.Join(dir, "wrong.go")
+	overlay = filepath.Join(dir, "overlay.json")
+	files, err := json.Marshal(map[string]map[string]string{"Replace": {path: wrong}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(wrong, []byte(strings.Replace(string(source), m.right, m.wrong, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(overlay, files, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return overlay
+}
