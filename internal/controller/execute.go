@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,7 @@ import (
 
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/revision"
 )
 
 const (
@@ -51,18 +51,18 @@ func atOnce(n int, do func(int)) {
 func (e *executor) do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *memory) error {
 	pass := &pass{executor: e, set: set, memory: m}
 	pass.mayAdopt = sync.OnceValue(func() error { return pass.adoptable(ctx) })
-	var revisions, inTurn, rest []plan.Action
+	var first, inTurn, rest []plan.Action
 	for _, a := range actions {
 		switch _, isRevision := a.Object.(*appsv1.ControllerRevision); {
 		case isRevision && a.Verb != plan.Delete:
-			revisions = append(revisions, a)
+			first = append(first, a)
 		case a.InTurn:
 			inTurn = append(inTurn, a)
 		default:
 			rest = append(rest, a)
 		}
 	}
-	if err := pass.inTurn(ctx, revisions); err != nil {
+	if err := pass.inTurn(ctx, first); err != nil {
 		return err
 	}
 	return joined([]error{pass.inTurn(ctx, inTurn), pass.batches(ctx, rest)})
@@ -208,7 +208,7 @@ func (p *pass) collide(ctx context.Context, wanted *appsv1.ControllerRevision) e
 	if err := p.fresh.Get(ctx, client.ObjectKeyFromObject(wanted), existing); err != nil {
 		return err
 	}
-	if bytes.Equal(existing.Data.Raw, wanted.Data.Raw) && len(ownRevisions(p.set, []*appsv1.ControllerRevision{existing})) > 0 {
+	if revision.SameTemplate(existing.Data.Raw, wanted.Data.Raw) && len(ownRevisions(p.set, []*appsv1.ControllerRevision{existing})) > 0 {
 		return stale(wanted, "it exists already")
 	}
 	owner := metav1.GetControllerOfNoCopy(existing)

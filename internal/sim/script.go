@@ -69,7 +69,8 @@ const (
 	squat          What = "squat"       // somebody makes a pod of a member's name
 	loseStatus     What = "lose status" // somebody empties the set's status
 	dropRevision   What = "drop revision"
-	quota          What = "quota" // N pods; 0 lifts it
+	quota          What = "quota"   // N pods; 0 lifts it
+	upgrade        What = "upgrade" // of the cluster: revisions are spelled otherwise from now on
 )
 
 // What becomes of pods, nodes and controllers.

@@ -78,6 +78,7 @@ var deeds = map[What]func(w *World, m Move){
 			w.try(w.api.Delete(revisions, keyOf(set.Status.UpdateRevision), &client.DeleteOptions{}))
 		}
 	},
+	upgrade: (*World).upgrade,
 	quota: func(w *World, m Move) {
 		delete(w.api.Quota, namespace)
 		if m.N > 0 {
@@ -115,14 +116,51 @@ func (w *World) editPod(m Move, change func(*corev1.Pod)) {
 	w.try(w.api.Update(pod))
 }
 
-// createSet makes a set of some shape, which the move's text decides.
-func (w *World) createSet(m Move) {
-	seed, err := strconv.ParseUint(m.Text, 10, 64)
-	w.must(err)
-	w.try(w.api.Create(newSet(m.Set, m.N, rand.New(rand.NewPCG(seed, 1)))))
+// createSet makes a set of the shape that the move's text asks for.
+func (w *World) createSet(m Move) { w.try(w.api.Create(newSet(m.Set, m.N, shapeOf(m.Text)))) }
+
+// shape is what a set is like that its user does not change.
+type shape struct {
+	parallel bool
+	claims   bool
+	policy   string // whenDeleted/whenScaled
+	image    string // how it behaves
+	minReady int32
+	history  int32
 }
 
-func newSet(name string, replicas int, r *rand.Rand) *appsv1.StatefulSet {
+// shapeOf reads a shape: a number stands for any, and otherwise each word sets
+// something.
+func shapeOf(text string) shape {
+	s := shape{policy: "Retain/Retain", image: "good", history: 10}
+	if seed, err := strconv.ParseUint(text, 10, 64); err == nil {
+		r := rand.New(rand.NewPCG(seed, 1))
+		s.parallel, s.claims = r.IntN(3) == 0, r.IntN(4) > 0
+		s.policy = []string{"Retain/Retain", "Delete/Retain", "Retain/Delete", "Delete/Delete"}[r.IntN(4)]
+		if r.IntN(4) == 0 {
+			s.minReady = int32(r.IntN(15))
+		}
+		if r.IntN(4) == 0 {
+			s.history = int32(r.IntN(2))
+		}
+		return s
+	}
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case word == "parallel":
+			s.parallel = true
+		case word == "claims":
+			s.claims = true
+		case strings.Contains(word, "/"):
+			s.policy = word
+		default:
+			s.image = word
+		}
+	}
+	return s
+}
+
+func newSet(name string, replicas int, s shape) *appsv1.StatefulSet {
 	labels := map[string]string{"app": name}
 	set := &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
@@ -130,24 +168,31 @@ func newSet(name string, replicas int, r *rand.Rand) *appsv1.StatefulSet {
 			Replicas: ptr.To(int32(replicas)), ServiceName: name, Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1-good"}}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1-" + s.image}}},
 			},
+			MinReadySeconds: s.minReady, RevisionHistoryLimit: ptr.To(s.history),
 		},
 	}
-	if r.IntN(3) == 0 {
+	if s.parallel {
 		set.Spec.PodManagementPolicy = appsv1.ParallelPodManagement
 	}
-	if r.IntN(4) > 0 {
+	if s.claims {
 		set.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}}}
-		set.Spec.PersistentVolumeClaimRetentionPolicy = policyOf([]string{"Retain/Retain", "Delete/Retain", "Retain/Delete", "Delete/Delete"}[r.IntN(4)])
-	}
-	if r.IntN(4) == 0 {
-		set.Spec.MinReadySeconds = int32(r.IntN(15))
-	}
-	if r.IntN(4) == 0 {
-		set.Spec.RevisionHistoryLimit = ptr.To(int32(r.IntN(2)))
+		set.Spec.PersistentVolumeClaimRetentionPolicy = policyOf(s.policy)
 	}
 	return set
+}
+
+// upgrade has every revision recorded as another version would have recorded it:
+// it means the same.
+func (w *World) upgrade(Move) {
+	for _, object := range w.api.List(revisions, namespace) {
+		r := object.DeepCopyObject().(*appsv1.ControllerRevision)
+		r.Data.Raw = []byte(strings.Replace(string(r.Data.Raw), `"metadata":{`, `"metadata":{"creationTimestamp":null,`, 1))
+		r.ResourceVersion = ""
+		w.try(w.api.Delete(revisions, keyOf(r.Name), deleteOptions()))
+		w.try(w.api.Create(r))
+	}
 }
 
 // squat makes a pod of a member's name that belongs to nobody, or to another.
