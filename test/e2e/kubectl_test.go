@@ -30,7 +30,7 @@ func TestKubectlReads(t *testing.T) {
 		{"counter", []string{"rollout", "history", "sts/counter"}},
 	} {
 		t.Run(test.args[0], func(t *testing.T) {
-			if out := lab.run(t, s.inNamespace(test.args)...); !strings.Contains(out, test.says) {
+			if out := lab.Run(t, s.inNamespace(test.args)...); !strings.Contains(out, test.says) {
 				t.Errorf("kubectl %s does not say %q:\n%s", strings.Join(test.args, " "), test.says, out)
 			}
 		})
@@ -49,14 +49,14 @@ func (s *scene) diffShows(t *testing.T, old, changed string) {
 	if err := os.WriteFile(path, bytes.Replace(manifest, []byte(old), []byte(changed), 1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, err := lab.try(s.inNamespace([]string{"diff", "-f", path})...)
+	out, err := lab.Try(s.inNamespace([]string{"diff", "-f", path})...)
 	if err == nil || !strings.Contains(out, "+  "+changed) {
 		t.Errorf("kubectl diff does not show %q and end non-zero (%v):\n%s", changed, err, out)
 	}
 }
 
 func (s *scene) portForwards(t *testing.T) {
-	cmd := lab.command(s.inNamespace([]string{"port-forward", "counter-0", ":8080"})...)
+	cmd := lab.Command(s.inNamespace([]string{"port-forward", "counter-0", ":8080"})...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestKubectlAttaches(t *testing.T) {
 	s.kubectl("apply", "-f", manifest)
 	s.Eventually(s.phase("unpack", corev1.PodRunning))
 
-	attach := lab.command(s.inNamespace([]string{"attach", "-i", "unpack"})...)
+	attach := lab.Command(s.inNamespace([]string{"attach", "-i", "unpack"})...)
 	attach.Stdin = oneFileTar(t)
 	if out, err := attach.CombinedOutput(); err != nil {
 		t.Fatalf("kubectl attach: %v\n%s", err, out)

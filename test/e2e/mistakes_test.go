@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
+
+	"ordinal.dev/ordinal/test/rig"
 )
 
 // expectSentence wants a single line that holds every one of these texts.
@@ -27,9 +29,9 @@ func expectSentence(t *testing.T, said string, texts ...string) {
 }
 
 // expectMistake runs a command that must fail with one sentence.
-func (c cluster) expectMistake(t *testing.T, args []string, texts ...string) {
+func expectMistake(t *testing.T, c rig.Cluster, args []string, texts ...string) {
 	t.Helper()
-	said, err := c.try(args...)
+	said, err := c.Try(args...)
 	if err == nil {
 		t.Errorf("ordinal %s succeeds", strings.Join(args, " "))
 	}
@@ -54,7 +56,7 @@ func TestManifestsThatCannotWorkAreRefusedInASentence(t *testing.T) {
 		"negative replicas":            {edited("replicas: 3", "replicas: -3"), []string{"spec.replicas", "greater than or equal to 0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lab.expectMistake(t, s.inNamespace([]string{"apply", "-f", test.path}), test.says...)
+			expectMistake(t, lab, s.inNamespace([]string{"apply", "-f", test.path}), test.says...)
 		})
 	}
 	if pods := s.Pods(); len(pods) > 0 {
@@ -114,17 +116,17 @@ func TestImagesThatAreNoneAreRefusedInASentence(t *testing.T) {
 		"absent":    filepath.Join(dir, "absent.tar"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			lab.expectMistake(t, []string{"load", path}, filepath.Base(path))
+			expectMistake(t, lab, []string{"load", path}, filepath.Base(path))
 		})
 	}
-	if images := lab.run(t, "images"); !strings.Contains(images, "my-image") {
+	if images := lab.Run(t, "images"); !strings.Contains(images, "my-image") {
 		t.Errorf("what was loaded before is lost:\n%s", images)
 	}
 }
 
 func TestDataDirectoriesThatCannotServeAreRefusedInASentence(t *testing.T) {
-	notADirectory := filepath.Join(shortDir(t), "file")
-	foreign := shortDir(t)
+	notADirectory := filepath.Join(rig.Dir(t), "file")
+	foreign := rig.Dir(t)
 	for path, content := range map[string]string{notADirectory: "", filepath.Join(foreign, "version"): "999\n"} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
@@ -136,29 +138,17 @@ func TestDataDirectoriesThatCannotServeAreRefusedInASentence(t *testing.T) {
 	}{
 		"not writable":         {filepath.Join(notADirectory, "data"), "not usable"},
 		"of another version":   {foreign, "999"},
-		"beside a running one": {shortDir(t), lab.dir},
+		"beside a running one": {rig.Dir(t), lab.Dir},
 	} {
 		t.Run(name, func(t *testing.T) {
-			other := cluster{binary: lab.binary, dir: test.dir}
-			other.expectMistake(t, []string{"up", "--kubeconfig", ""}, test.says)
+			other := rig.Cluster{Binary: lab.Binary, Dir: test.dir}
+			expectMistake(t, other, []string{"up", "--kubeconfig", ""}, test.says)
 		})
 	}
 }
 
-// shortDir is a directory whose path leaves room for those of sockets, which
-// t.TempDir does not.
-func shortDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ordinal-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 func TestAFullDiskIsNamed(t *testing.T) {
-	dir := shortDir(t)
+	dir := rig.Dir(t)
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
 		t.Fatal(err)
 	}
@@ -167,8 +157,8 @@ func TestAFullDiskIsNamed(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	small := cluster{binary: lab.binary, dir: dir}
-	said, err := small.try("up", "--kubeconfig", "", "--nodes", "simulated", "--api-port", "0")
+	small := rig.Cluster{Binary: lab.Binary, Dir: dir}
+	said, err := small.Try("up", "--kubeconfig", "", "--nodes", "simulated", "--api-port", "0")
 	if err == nil || !strings.Contains(said, "no space left") && !strings.Contains(said, "full") {
 		t.Errorf("on a full disk `ordinal up` says (%v):\n%s", err, said)
 	}

@@ -52,13 +52,13 @@ func TestDataSurvivesTheDeletionOfAPod(t *testing.T) {
 func TestContainersAndDataSurviveTheKillOfOrdinal(t *testing.T) {
 	s := counterScene(t)
 	pods, containers := world.UIDs(s.Pods()), s.containers()
-	before, err := lab.status()
+	before, err := lab.Status()
 	s.Must(err)
 
 	s.StopWatching()
 	s.Must(syscall.Kill(before.PID, syscall.SIGKILL))
-	lab.run(t, "up", "--kubeconfig", "")
-	after, err := lab.status()
+	lab.Run(t, "up", "--kubeconfig", "")
+	after, err := lab.Status()
 	s.Must(err)
 	if after.PID == before.PID || !after.Alive {
 		t.Fatalf("`ordinal up` after a kill left %+v", after)
@@ -79,9 +79,9 @@ func TestDataSurvivesDownAndUpAndDownLeavesNothing(t *testing.T) {
 	s := counterScene(t)
 	stopped := s.containers()
 	s.StopWatching()
-	lab.run(t, "down")
-	s.Must(nothingLeft())
-	lab.run(t, "up", "--kubeconfig", "")
+	lab.Run(t, "down")
+	s.Must(untouched.NothingLeft(lab.Dir))
+	lab.Run(t, "up", "--kubeconfig", "")
 	s = s.again()
 	s.Eventually(s.startedAnew(stopped))
 	s.countsAreKept()
@@ -112,29 +112,29 @@ func (s *scene) startedAnew(stopped map[string]string) func() error {
 }
 
 func TestUpTwiceIsANoOpThatSaysSo(t *testing.T) {
-	before, err := lab.status()
+	before, err := lab.Status()
 	if err != nil {
 		t.Fatal(err)
 	}
-	expectSentence(t, lab.run(t, "up", "--kubeconfig", ""), "already up")
-	if after, err := lab.status(); err != nil || after.PID != before.PID {
+	expectSentence(t, lab.Run(t, "up", "--kubeconfig", ""), "already up")
+	if after, err := lab.Status(); err != nil || after.PID != before.PID {
 		t.Errorf("the second `up` replaced process %d by %d (%v)", before.PID, after.PID, err)
 	}
 }
 
 func TestWithoutNftHeadlessServicesWorkAndUpSaysWhatDoesNot(t *testing.T) {
-	lab.run(t, "down")
+	lab.Run(t, "down")
 	without := lab
-	without.path = pathWithout(t, "nft")
-	said := without.run(t, "up", "--kubeconfig", "")
+	without.Path = pathWithout(t, "nft")
+	said := without.Run(t, "up", "--kubeconfig", "")
 	if !strings.Contains(said, "nft is not installed") || !strings.Contains(said, "ClusterIP") {
 		t.Errorf("`ordinal up` does not say what is amiss without nft:\n%s", said)
 	}
 	s := specificationScene(t)
 	s.inPod(theSet+"-0", "lookup", theSet+"-1.my-service")
 
-	lab.run(t, "down")
-	lab.run(t, "up", "--kubeconfig", "")
+	lab.Run(t, "down")
+	lab.Run(t, "up", "--kubeconfig", "")
 }
 
 // pathWithout is a PATH on which everything is found but one program.

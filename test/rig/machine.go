@@ -1,4 +1,4 @@
-package e2e
+package rig
 
 import (
 	"bufio"
@@ -7,20 +7,19 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/google/nftables"
-	"golang.org/x/sys/unix"
 )
 
-// A machine is all that a cluster could leave behind on one, a line each.
-type machine map[string]bool
+// A Machine is all that a cluster could leave behind on one, a line each.
+type Machine map[string]bool
 
-// nothingLeft compares the machine after `ordinal down` with the untouched one.
-func nothingLeft() error {
-	now, err := look(lab.dir)
+// NothingLeft compares the machine after `ordinal down` with this, the untouched
+// one. dataDir is the cluster's.
+func (untouched Machine) NothingLeft(dataDir string) error {
+	now, err := Look(dataDir)
 	if err != nil {
 		return err
 	}
@@ -37,13 +36,13 @@ func nothingLeft() error {
 	return fmt.Errorf("after `ordinal down` this is left on the machine:\n\t%s", strings.Join(left, "\n\t"))
 }
 
-// look takes stock of the machine. Of processes, only those count that have to
+// Look takes stock of the machine. Of processes, only those count that have to
 // do with the data directory or run in a pod: others come and go.
-func look(dataDir string) (machine, error) {
-	m := machine{}
-	for _, part := range []func(machine) error{
-		func(m machine) error { return m.processes(dataDir) },
-		machine.mounts, machine.interfaces, machine.cgroups, machine.tables, machine.places,
+func Look(dataDir string) (Machine, error) {
+	m := Machine{}
+	for _, part := range []func(Machine) error{
+		func(m Machine) error { return m.processes(dataDir) },
+		Machine.mounts, Machine.interfaces, Machine.cgroups, Machine.tables, Machine.places,
 	} {
 		if err := part(m); err != nil {
 			return nil, err
@@ -52,9 +51,9 @@ func look(dataDir string) (machine, error) {
 	return m, nil
 }
 
-func (m machine) add(kind, name string) { m[kind+" "+name] = true }
+func (m Machine) add(kind, name string) { m[kind+" "+name] = true }
 
-func (m machine) processes(dataDir string) error {
+func (m Machine) processes(dataDir string) error {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
 		return err
@@ -73,7 +72,7 @@ func (m machine) processes(dataDir string) error {
 	return nil
 }
 
-func (m machine) mounts() error {
+func (m Machine) mounts() error {
 	file, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
 		return err
@@ -86,7 +85,7 @@ func (m machine) mounts() error {
 	return lines.Err()
 }
 
-func (m machine) interfaces() error {
+func (m Machine) interfaces() error {
 	interfaces, err := net.Interfaces()
 	for _, i := range interfaces {
 		m.add("interface", i.Name)
@@ -95,7 +94,7 @@ func (m machine) interfaces() error {
 }
 
 // cgroups leaves out what systemd makes for logins and services.
-func (m machine) cgroups() error {
+func (m Machine) cgroups() error {
 	const root = "/sys/fs/cgroup"
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
@@ -110,7 +109,7 @@ func (m machine) cgroups() error {
 	})
 }
 
-func (m machine) tables() error {
+func (m Machine) tables() error {
 	conn, err := nftables.New()
 	if err != nil {
 		return err
@@ -126,7 +125,7 @@ func (m machine) tables() error {
 }
 
 // places are where the parts of a cluster put files unless they are told not to.
-func (m machine) places() error {
+func (m Machine) places() error {
 	for _, dir := range []string{
 		"/etc/cni", "/etc/containerd", "/etc/kubernetes", "/opt/cni", "/opt/containerd", "/run/containerd", "/run/netns",
 		"/run/kubernetes", "/run/xtables.lock", "/usr/libexec/kubernetes", "/var/lib/cni", "/var/lib/containerd",
@@ -143,18 +142,4 @@ func (m machine) places() error {
 		}
 	}
 	return nil
-}
-
-// inNewNetwork runs f where it sees a network namespace of its own.
-func inNewNetwork(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			done <- err
-			return
-		}
-		done <- f()
-	}()
-	return <-done
 }
