@@ -3,12 +3,14 @@ package controller
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
 // movingPriority is the place in the queue of a set one of whose pods has
@@ -47,4 +49,14 @@ func ahead(q workqueue.TypedRateLimitingInterface[reconcile.Request]) workqueue.
 
 func (q aheadQueue) Add(r reconcile.Request) {
 	q.AddWithOpts(priorityqueue.AddOpts{Priority: new(movingPriority)}, r)
+}
+
+// woken adds the sets whose turn has come to the queue.
+func woken(t *turns) source.Source {
+	return source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.wake = func(set types.NamespacedName) { ahead(q).Add(reconcile.Request{NamespacedName: set}) }
+		return nil
+	})
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -34,6 +35,7 @@ type reconciler struct {
 	recorder Recorder
 	metrics  *metrics
 	memories memories
+	turns    turns
 
 	takeover sync.Mutex // guards tookOver
 	tookOver string     // the API server's resourceVersion when this controller had begun
@@ -43,6 +45,7 @@ func newReconciler(view cacheView, s Surroundings, metrics *metrics) *reconciler
 	return &reconciler{
 		view: view, clock: s.Clock, disabled: s.Disabled, recorder: s.Recorder, metrics: metrics,
 		executor: &executor{client: s.Client, fresh: s.Fresh, recorder: s.Recorder, metrics: metrics, each: atOnce},
+		turns:    turns{limit: DefaultOptions().Workers},
 	}
 }
 
@@ -64,6 +67,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if apierrors.IsNotFound(err) {
 		r.memories.forget(key)
 		r.metrics.forget(key)
+		r.turns.end(key, r.clock.Now())
 		return reconcile.Result{}, nil
 	}
 	if err != nil {
@@ -84,18 +88,19 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	return r.carryOut(ctx, snapshot.Set, &made, m)
 }
 
-// carryOut does what the plan says, and says what it did.
+// carryOut does what the plan says, if it is the set's turn, and says what it did.
 func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) (reconcile.Result, error) {
-	started := r.clock.Now()
-	err := r.executor.do(ctx, set, made.Actions, m)
-	r.metrics.applied(len(made.Actions), r.clock.Since(started))
-	m.uncertain = uncertain(err)
-	m.caughtUp = m.caughtUp && !m.uncertain
-	if err == nil {
-		m.failures, m.refused = made.Failures, nil
+	var err error
+	wait := r.awaitTurn(set, made)
+	if wait == 0 {
+		err = r.act(ctx, set, made, m)
 	}
 	r.warn(set, made.Events, m)
-	statusDue, statusErr := r.report(ctx, set, made, m)
+	var statusDue time.Duration
+	var statusErr error
+	if wait == 0 || !samePods(&set.Status, &made.Status) {
+		statusDue, statusErr = r.report(ctx, set, made, m)
+	}
 	if conflict := joined([]error{err, statusErr}); apierrors.IsConflict(conflict) {
 		// Somebody else was faster. The cache is about to show what they did; should
 		// it not, the pauses grow as they do after errors.
@@ -111,7 +116,41 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	case statusErr != nil:
 		return reconcile.Result{}, statusErr
 	}
-	return reconcile.Result{RequeueAfter: soonest(made.RequeueAfter, statusDue)}, nil
+	return reconcile.Result{RequeueAfter: soonest(wait, soonest(made.RequeueAfter, statusDue))}, nil
+}
+
+// act makes the plan's writes.
+func (r *reconciler) act(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) error {
+	started := r.clock.Now()
+	err := r.executor.do(ctx, set, made.Actions, m)
+	r.metrics.applied(len(made.Actions), r.clock.Since(started))
+	m.uncertain = uncertain(err)
+	m.caughtUp = m.caughtUp && !m.uncertain
+	if err == nil {
+		m.failures, m.refused = made.Failures, nil
+	}
+	return err
+}
+
+// awaitTurn returns how long a set that would begin with a new generation has to
+// wait; zero for all others.
+func (r *reconciler) awaitTurn(set *appsv1.StatefulSet, made *plan.Plan) time.Duration {
+	key, now := client.ObjectKeyFromObject(set), r.clock.Now()
+	switch {
+	case made.AtRest():
+		r.turns.end(key, now)
+		return 0
+	case len(made.Actions) == 0 || set.Status.ObservedGeneration == set.Generation:
+		r.turns.keep(key, now)
+		return 0
+	}
+	return r.turns.take(key, now)
+}
+
+// samePods reports whether two statuses count the same pods. If so, the written one
+// holds for the generation that it names, and is not behind.
+func samePods(written, now *appsv1.StatefulSetStatus) bool {
+	return written.Replicas == now.Replicas && written.ReadyReplicas == now.ReadyReplicas && written.AvailableReplicas == now.AvailableReplicas
 }
 
 // report writes what is out of date, the status and the news of what was done:

@@ -129,10 +129,15 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	if err != nil {
 		return err
 	}
+	lean, err := newLeanClient(mgr)
+	if err != nil {
+		return err
+	}
 	r := newReconciler(view, Surroundings{
-		Client: mgr.GetClient(), Fresh: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
+		Client: lean, Fresh: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
 		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
 	}, metrics)
+	r.turns.limit = c.options.Workers
 	concerned := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return view.concerns(o) })
 	err = builder.ControllerManagedBy(mgr).
 		Named("statefulset").
@@ -141,6 +146,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 		Watches(&corev1.PersistentVolumeClaim{}, concerned).
 		Watches(&appsv1.ControllerRevision{}, concerned).
 		Watches(&corev1.Service{}, concerned).
+		WatchesRawSource(woken(&r.turns)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: c.options.Workers,
 			SkipNameValidation:      ptr.To(true),

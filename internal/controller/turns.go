@@ -1,0 +1,132 @@
+package controller
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// longestTurn is how long a set that moves may keep others waiting.
+	longestTurn = statusDelay
+	// idleTurn is how long it may do so while nothing happens to it: its pods take
+	// their time then, and others would not slow them down.
+	idleTurn = 250 * time.Millisecond
+)
+
+// turns lets sets begin with a new generation a few at a time. Begun all at once, a
+// thousand sets would each take as long as all of them; one after the other, most
+// are done within statusDelay of their beginning and have one status written.
+//
+// No set that moves keeps another waiting for longer than longestTurn, whatever
+// becomes of it. Of n sets in line, the last therefore begins within n/limit of
+// those, rounded up.
+type turns struct {
+	limit int                        // of the sets that may keep others waiting; 0 for no waiting
+	wake  func(types.NamespacedName) // called for a set whose turn has come; may be nil
+
+	mu     sync.Mutex
+	moving map[types.NamespacedName]turn // sets that have begun, or may, and are not at rest since
+	line   []types.NamespacedName        // sets that wait, the longest first
+}
+
+// turn is when a set began to move, and when something happened to it last.
+type turn struct{ began, active time.Time }
+
+// over is when the set keeps nobody waiting any more.
+func (t turn) over() time.Time {
+	return earlier(t.began.Add(longestTurn), t.active.Add(idleTurn))
+}
+
+// take asks for a set to begin. It returns zero if it may, now or later, and
+// otherwise when to ask again should the set not be woken before.
+func (t *turns) take(set types.NamespacedName, now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.limit == 0 || t.keepLocked(set, now) {
+		return 0
+	}
+	if !slices.Contains(t.line, set) {
+		t.line = append(t.line, set)
+	}
+	next := t.advance(now, set)
+	if _, may := t.moving[set]; may {
+		return 0
+	}
+	if place := slices.Index(t.line, set); place >= t.limit {
+		return time.Duration(place/t.limit) * longestTurn
+	}
+	return next.Sub(now)
+}
+
+// keep notes that something happens to a set that moves.
+func (t *turns) keep(set types.NamespacedName, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.keepLocked(set, now) && t.limit > 0 {
+		t.begin(set, now)
+	}
+}
+
+// keepLocked is keep for a set that has begun, and reports whether it has.
+func (t *turns) keepLocked(set types.NamespacedName, now time.Time) bool {
+	turn, has := t.moving[set]
+	if has {
+		turn.active = now
+		t.moving[set] = turn
+	}
+	return has
+}
+
+func (t *turns) begin(set types.NamespacedName, now time.Time) {
+	if t.moving == nil {
+		t.moving = map[types.NamespacedName]turn{}
+	}
+	t.moving[set] = turn{now, now}
+}
+
+// end notes that a set is at rest, or gone.
+func (t *turns) end(set types.NamespacedName, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.moving, set)
+	if i := slices.Index(t.line, set); i >= 0 {
+		t.line = slices.Delete(t.line, i, i+1)
+	}
+	t.advance(now, set)
+}
+
+// advance lets those begin who are first in line, as far as there is room, and
+// wakes them, except for the one that asks. It returns when there is room again at
+// the latest.
+func (t *turns) advance(now time.Time, asks types.NamespacedName) (next time.Time) {
+	if len(t.line) == 0 {
+		return now
+	}
+	next = now.Add(longestTurn)
+	room := t.limit
+	for _, turn := range t.moving {
+		if over := turn.over(); over.After(now) {
+			room--
+			next = earlier(next, over)
+		}
+	}
+	for ; room > 0 && len(t.line) > 0; room-- {
+		first := t.line[0]
+		t.line = slices.Delete(t.line, 0, 1)
+		t.begin(first, now)
+		if first != asks && t.wake != nil {
+			t.wake(first)
+		}
+	}
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

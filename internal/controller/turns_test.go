@@ -1,0 +1,205 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+)
+
+var another = types.NamespacedName{Namespace: "default", Name: "another"}
+
+func numbered(n int) []types.NamespacedName {
+	sets := make([]types.NamespacedName, n)
+	for i := range sets {
+		sets[i] = types.NamespacedName{Namespace: "default", Name: fmt.Sprintf("set-%d", i)}
+	}
+	return sets
+}
+
+// Sets that never get done, and to which something happens all the time, hold the
+// others up the longest.
+func TestNobodyWaitsLongerThanTheTurnsOfThoseBefore(t *testing.T) {
+	for _, wakes := range []bool{true, false} {
+		const step = 10 * time.Millisecond
+		sets, now := numbered(50), time.Unix(0, 0)
+		asks := map[types.NamespacedName]time.Time{} // when each asks next
+		q := &turns{limit: 4}
+		if wakes {
+			q.wake = func(set types.NamespacedName) { asks[set] = now }
+		}
+		for _, set := range sets {
+			asks[set] = now
+		}
+		began := map[types.NamespacedName]time.Duration{}
+		var order []types.NamespacedName
+		for ; len(began) < len(sets) && now.Before(time.Unix(100, 0)); now = now.Add(step) {
+			for again := true; again; {
+				again = false
+				for _, set := range sets {
+					if _, has := began[set]; has {
+						q.keep(set, now)
+						continue
+					}
+					if asks[set].After(now) {
+						continue
+					}
+					wait := q.take(set, now)
+					asks[set] = now.Add(wait)
+					if wait == 0 {
+						began[set], again = now.Sub(time.Unix(0, 0)), true
+						order = append(order, set)
+					}
+				}
+			}
+		}
+		if !slices.Equal(order, sets) {
+			t.Errorf("woken: %t: they began in the order %v", wakes, order)
+		}
+		for i, set := range sets {
+			if most := time.Duration((i+q.limit-1)/q.limit)*longestTurn + step; began[set] > most {
+				t.Errorf("woken: %t: number %d began after %s, want at most %s", wakes, i, began[set], most)
+			}
+		}
+	}
+}
+
+func TestASetAtRestLetsTheNextInLineBegin(t *testing.T) {
+	sets, now := numbered(4), time.Unix(0, 0)
+	var woken []types.NamespacedName
+	q := &turns{limit: 1, wake: func(set types.NamespacedName) { woken = append(woken, set) }}
+	for i, set := range sets {
+		if waits := q.take(set, now) > 0; waits != (i > 0) {
+			t.Fatalf("%s waits: %t", set, waits)
+		}
+	}
+	q.end(sets[1], now) // deleted while it waited
+	q.end(sets[0], now)
+	if want := sets[2:3]; !slices.Equal(woken, want) {
+		t.Errorf("woken: %v, want %v", woken, want)
+	}
+	if q.take(sets[2], now.Add(time.Hour)) > 0 {
+		t.Error("a set whose turn has come waits again because it came late")
+	}
+}
+
+func TestASetWhosePodsTakeTheirTimeKeepsNobodyWaiting(t *testing.T) {
+	sets, now := numbered(2), time.Unix(0, 0)
+	q := &turns{limit: 1}
+	q.take(sets[0], now)
+	if wait := q.take(sets[1], now); wait != idleTurn {
+		t.Errorf("asked to wait for %s, want %s", wait, idleTurn)
+	}
+	now = now.Add(idleTurn / 2)
+	q.keep(sets[0], now)
+	if q.take(sets[1], now.Add(idleTurn/2)) == 0 {
+		t.Error("begun although something has just happened to the one before")
+	}
+	if q.take(sets[1], now.Add(idleTurn)) > 0 {
+		t.Error("still waiting for a set to which nothing happens")
+	}
+}
+
+// busy makes a world in which another set moves, and there is room for one.
+func busy(t *testing.T, replicas int32) *world {
+	t.Helper()
+	w := newWorld(t, web(replicas))
+	w.r.turns.limit = 1
+	w.settle()
+	w.r.turns.take(another, w.clock.Now())
+	return w
+}
+
+func TestANewGenerationWaitsForItsTurn(t *testing.T) {
+	w := busy(t, 3)
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](1) })
+	writes, result, err := w.reconcile()
+	if err != nil || len(writes) > 0 || result.RequeueAfter != idleTurn {
+		t.Fatalf("wrote %v, %+v, %v; want nothing, and another look after %s", writes, result, err, idleTurn)
+	}
+	w.r.turns.end(another, w.clock.Now())
+	if want := []string{"delete pods web-2", "delete pods web-1", "status statefulsets web"}; !slices.Equal(w.settle(), want) {
+		t.Errorf("wrote otherwise than %v when its turn had come", want)
+	}
+	if len(w.r.turns.moving) > 0 {
+		t.Errorf("at rest, and still counted: %v", w.r.turns.moving)
+	}
+}
+
+// It tells of the generation that it names, and is not behind.
+func TestTheStatusOfASetThatWaitsIsLeftAlone(t *testing.T) {
+	w := busy(t, 3)
+	w.r.turns.take(types.NamespacedName{Name: "third"}, w.clock.Now()) // is next
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](1) })
+	for began := w.clock.Now(); w.clock.Since(began) < 3*statusDelay/2; w.clock.Step(idleTurn / 2) {
+		w.r.turns.keep(another, w.clock.Now())
+		w.r.turns.keep(types.NamespacedName{Name: "third"}, w.clock.Now())
+		if writes, _, err := w.reconcile(); err != nil || len(writes) > 0 {
+			t.Fatalf("after %s: wrote %v, %v", w.clock.Since(began), writes, err)
+		}
+	}
+}
+
+func TestAPodThatIsLostIsReplacedWithoutWaiting(t *testing.T) {
+	w := busy(t, 3)
+	if err := w.api.Delete(t.Context(), w.pod("web-1")); err != nil {
+		t.Fatal(err)
+	}
+	if writes, _, err := w.reconcile(); err != nil || !slices.Contains(writes, "create pods web-1") {
+		t.Errorf("wrote %v, %v; want the pod", writes, err)
+	}
+}
+
+func TestASetThatMovesDoesNotWaitForItsNextGeneration(t *testing.T) {
+	w := busy(t, 3)
+	w.r.turns.end(another, w.clock.Now())
+	scale := func(to int32) func(*appsv1.StatefulSet) {
+		return func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To(to) }
+	}
+	w.change(scale(1))
+	if writes, _, err := w.reconcile(); err != nil || len(writes) == 0 {
+		t.Fatalf("wrote %v, %v; want a pod deleted", writes, err)
+	}
+	w.clock.Step(longestTurn)
+	w.r.turns.take(another, w.clock.Now())
+	w.change(scale(0))
+	if writes, _, err := w.reconcile(); err != nil || !slices.Contains(writes, "delete pods web-1") {
+		t.Errorf("wrote %v, %v; want the next pod deleted", writes, err)
+	}
+	if len(w.r.turns.line) > 0 {
+		t.Errorf("it has begun, and is in line: %v", w.r.turns.line)
+	}
+}
+
+func TestTheStatusOfASetThatWaitsTellsOfItsPods(t *testing.T) {
+	w := busy(t, 3)
+	w.r.turns.take(types.NamespacedName{Name: "third"}, w.clock.Now()) // is next
+	w.change(func(set *appsv1.StatefulSet) {
+		set.Spec.Replicas, set.Spec.PodManagementPolicy = ptr.To[int32](5), appsv1.ParallelPodManagement
+	})
+	began := w.clock.Now()
+	pod := w.pod("web-1")
+	pod.Status.Conditions[0].Status = corev1.ConditionFalse
+	if err := w.api.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	for w.set().Status.ReadyReplicas == 3 {
+		w.r.turns.keep(another, w.clock.Now())
+		_, result, err := w.reconcile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if late := w.clock.Since(began); late > statusDelay {
+			t.Fatalf("a pod is not ready any more, and %s later the status does not say so", late)
+		}
+		w.clock.Step(result.RequeueAfter)
+	}
+	if len(w.podNames()) > 3 {
+		t.Errorf("there are %v: it has not waited", w.podNames())
+	}
+}
