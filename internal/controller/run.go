@@ -129,7 +129,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	if err != nil {
 		return err
 	}
-	lean, err := newLeanClient(mgr)
+	lean, err := newLeanClient(mgr.GetClient(), mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return err
 	}

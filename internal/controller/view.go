@@ -67,7 +67,7 @@ func load(ctx context.Context, v view, key types.NamespacedName, now time.Time) 
 
 // ownRevisions keeps the set's revisions, and those it may adopt.
 func ownRevisions(set *appsv1.StatefulSet, all []*appsv1.ControllerRevision) []*appsv1.ControllerRevision {
-	selector, err := metav1.LabelSelectorAsSelector(set.Spec.Selector)
+	selector, err := identity.Selector(set)
 	if err != nil {
 		selector = labels.Nothing()
 	}

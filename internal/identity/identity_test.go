@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 
 	"ordinal.dev/ordinal/internal/identity"
@@ -180,5 +181,31 @@ func web() *appsv1.StatefulSet {
 				Status:     corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimPending},
 			}},
 		},
+	}
+}
+
+func TestASelectorSelectsWhatTheAPISaysItDoes(t *testing.T) {
+	pod := labels.Set{"app": "web", "tier": "front"}
+	for name, test := range map[string]struct {
+		selector      *metav1.LabelSelector
+		selects, fail bool
+	}{
+		"labels":       {&metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, true, false},
+		"other labels": {&metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}}, false, false},
+		"both": {&metav1.LabelSelector{
+			MatchLabels:      map[string]string{"app": "web"},
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"front"}}},
+		}, false, false},
+		"empty":   {&metav1.LabelSelector{}, true, false},
+		"none":    {nil, false, false},
+		"unknown": {&metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: "Like"}}}, false, true},
+	} {
+		s, err := identity.Selector(&appsv1.StatefulSet{Spec: appsv1.StatefulSetSpec{Selector: test.selector}})
+		if (err != nil) != test.fail {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && s.Matches(pod) != test.selects {
+			t.Errorf("%s: selects the pod: %t", name, !test.selects)
+		}
 	}
 }

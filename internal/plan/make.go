@@ -6,7 +6,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -77,7 +76,7 @@ func begin(s Snapshot) *planner {
 		minReady:       time.Duration(spec.MinReadySeconds) * time.Second,
 	}
 	var err error
-	if p.selector, err = metav1.LabelSelectorAsSelector(spec.Selector); err != nil {
+	if p.selector, err = identity.Selector(s.Set); err != nil {
 		p.freeze("InvalidSelector", fmt.Sprintf("spec.selector cannot be used: %v", err))
 	}
 	for _, f := range s.switchedOff() {
