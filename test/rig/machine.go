@@ -16,16 +16,16 @@ import (
 // A Machine is all that a cluster could leave behind on one, a line each.
 type Machine map[string]bool
 
-// NothingLeft compares the machine after `ordinal down` with this, the untouched
-// one. dataDir is the cluster's.
-func (untouched Machine) NothingLeft(dataDir string) error {
+// NothingLeft compares the machine after `ordinal down` with m, the untouched one.
+// dataDir is the cluster's.
+func (m Machine) NothingLeft(dataDir string) error {
 	now, err := Look(dataDir)
 	if err != nil {
 		return err
 	}
 	var left []string
 	for line := range now {
-		if !untouched[line] {
+		if !m[line] {
 			left = append(left, line)
 		}
 	}
