@@ -73,6 +73,15 @@ vuln: $(TOOLS) ## Fail on known vulnerabilities (make check only reports them: t
 unit: payload ## Unit tests
 	@$(STEP) "unit tests" go test -ldflags=-w $$(go list ./... | grep -v /test/)
 
+.PHONY: soak
+soak: ## Play new simulated histories for FOR (1m), on all cores, until one breaks a promise
+	@$(STEP) "build the simulator" go build -o bin/soak ./internal/sim/soak
+	@bin/soak -for $(or $(FOR),1m)
+
+.PHONY: mutants
+mutants: ## Plant bugs in the controller, and see the simulator find each (about five minutes)
+	@$(STEP) "mutants" go test -tags mutants -v -count=1 -timeout 30m ./internal/sim/mutants
+
 .PHONY: integration
 integration: payload ## Tests against the embedded control plane with simulated nodes; no privilege needed
 	@$(STEP) "integration tests" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...

@@ -60,6 +60,31 @@ func TestAPodWaitsUntilAClaimThatIsBeingDeletedIsGone(t *testing.T) {
 	})
 }
 
+// A pod that is to take its claim along must not wait for the claim, which waits
+// for the pod.
+func TestDeletionInTheForegroundEndsWhilePodsWaitToBeScaledDown(t *testing.T) {
+	w := newScene(t)
+	w.create(web(stubborn, func(s *appsv1.StatefulSet) {
+		s.Spec.PersistentVolumeClaimRetentionPolicy = &appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{WhenScaled: remove, WhenDeleted: retain}
+	}))
+	w.Eventually(w.Ready("web", 3))
+	w.scale(1)
+	w.Eventually(w.stopping("web-2")) // and web-1 waits for its turn
+	w.Eventually(func() error {
+		if owners := w.Claim("data-web-1").OwnerReferences; len(owners) != 1 || owners[0].Kind != "Pod" {
+			return fmt.Errorf("the owners of data-web-1 are %v", owners)
+		}
+		return nil
+	})
+	w.deleteSet(metav1.DeletePropagationForeground)
+	for _, pod := range []string{"web-2", "web-1", "web-0"} {
+		w.Eventually(w.stopping(pod))
+		w.letGo(pod)
+	}
+	w.Eventually(w.AllGone)
+	w.Eventually(w.claimCount(1))
+}
+
 func (w *scene) claimCount(n int) func() error {
 	return func() error {
 		if claims := w.Claims(); len(claims) != n {

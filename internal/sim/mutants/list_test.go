@@ -18,9 +18,9 @@ var mutants = []mutant{
 		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
 		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, client.GracePeriodSeconds(0))",
 	}, {
-		"a name that is taken is made free by force", "at most one pod runs", "controller/execute.go",
-		"		// The cache is about to show it; the next plan will know whose it is.",
-		"		if _, isPod := object.(*corev1.Pod); isPod { _ = p.client.Delete(ctx, object, client.GracePeriodSeconds(0)) }",
+		"pods of Parallel sets are deleted by force", "at most one pod runs", "controller/execute.go",
+		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
+		"grace := client.GracePeriodSeconds(30)\n	if p.set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement {\n		grace = 0\n	}\n	err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, grace)",
 	},
 	// 2. In order.
 	{
@@ -76,8 +76,9 @@ var mutants = []mutant{
 		"adopted without a fresh look", "adopted", "controller/fresh.go",
 		"	if fresh.UID != p.set.UID || fresh.DeletionTimestamp != nil {", "	if false {",
 	}, {
-		"what another owns is taken for ours", "belongs to another", "plan/members.go",
-		"	case owner != nil && owner.UID != p.Set.UID:", "	case owner != nil && owner.Name != p.Set.Name:",
+		"deletes carry no preconditions", "belongs to another", "controller/execute.go",
+		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
+		"_, _ = uid, version\n	err := p.client.Delete(ctx, object)",
 	},
 	// 7. Status.
 	{
