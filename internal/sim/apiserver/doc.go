@@ -5,8 +5,8 @@
 // concurrency, preconditions, generation, the status subresource, graceful
 // deletion, finalizers, owner references and garbage collection, quota and
 // namespaces that are being deleted, and the validation of names, owners and
-// immutable fields. A test in test/integration makes the same requests of both and
-// compares the answers.
+// immutable fields. It was written from the real one's sources; nothing compares the
+// two yet.
 //
 // What it keeps is never modified: every write puts a new object in the place of
 // the old one, so that what was read or heard of stays as it was.
