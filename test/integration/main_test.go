@@ -11,14 +11,18 @@ import (
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
 	"ordinal.dev/ordinal/internal/cluster"
 )
 
-// admin is how every test reaches the one cluster. It is set before the first
-// test runs and not after.
-var admin kubernetes.Interface
+// admin is how every test reaches the one cluster, and adminConfig what it was made
+// from. They are set before the first test runs and not after.
+var (
+	admin       kubernetes.Interface
+	adminConfig *rest.Config
+)
 
 func TestMain(m *testing.M) {
 	code, err := runWithCluster(m)
@@ -59,12 +63,11 @@ func runWithCluster(m *testing.M) (int, error) {
 	}
 	defer c.Stop()
 
-	config, err := c.RESTConfig()
-	if err != nil {
+	if adminConfig, err = c.RESTConfig(); err != nil {
 		return 0, err
 	}
-	config.QPS = -1 // a limit of the tests' own would only slow them down
-	if admin, err = kubernetes.NewForConfig(config); err != nil {
+	adminConfig.QPS = -1 // a limit of the tests' own would only slow them down
+	if admin, err = kubernetes.NewForConfig(adminConfig); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil

@@ -34,6 +34,11 @@ func (s *Server) collect(k Kind, o client.Object, there map[types.UID]client.Obj
 	if o.GetDeletionTimestamp() != nil {
 		return s.finish(k, o, what)
 	}
+	if k == claims && !slices.Contains(o.GetFinalizers(), pvcProtection) {
+		updated := copyOf(o)
+		updated.SetFinalizers(append(updated.GetFinalizers(), pvcProtection))
+		return "protects " + what, s.store(k, o, updated)
+	}
 	owners := o.GetOwnerReferences()
 	if len(owners) == 0 {
 		return "", nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
@@ -15,6 +16,9 @@ import (
 
 // Delete deletes an object, at once or in time, as the options and the object's
 // finalizers have it.
+//
+// Of a pod that goes at once the real server tells twice, that it is being deleted
+// and that it is gone; this one only that it is gone.
 func (s *Server) Delete(k Kind, key types.NamespacedName, options *client.DeleteOptions) error {
 	old, err := s.Get(k, key)
 	if err != nil {
@@ -29,46 +33,60 @@ func (s *Server) Delete(k Kind, key types.NamespacedName, options *client.Delete
 		}
 	}
 	updated := copyOf(old)
+	grace := int64(0)
+	if pod, ok := updated.(*corev1.Pod); ok {
+		seconds, pending := s.grace(pod, options.GracePeriodSeconds)
+		if pending {
+			return nil
+		}
+		grace = seconds
+	}
 	updated.SetFinalizers(finalizers(updated.GetFinalizers(), options.PropagationPolicy))
-	grace := s.grace(old, options)
 	if grace == 0 && len(updated.GetFinalizers()) == 0 {
 		s.put(watch.Deleted, k, updated, old)
 		return nil
 	}
-	return s.markDeleted(k, old, updated, grace)
-}
-
-// markDeleted gives an object its time of deletion; one that has it keeps it,
-// unless it is to go sooner.
-func (s *Server) markDeleted(k Kind, old, updated client.Object, grace int64) error {
-	at := metav1.NewTime(s.now().Truncate(time.Second).Add(time.Duration(grace) * time.Second))
-	if was := old.GetDeletionTimestamp(); was != nil && !at.Before(was) {
-		if slices.Equal(old.GetFinalizers(), updated.GetFinalizers()) {
-			return nil
-		}
+	s.markDeleted(updated, grace)
+	if !equality.Semantic.DeepEqual(old, updated) {
 		s.put(watch.Modified, k, updated, old)
-		return nil
 	}
-	updated.SetDeletionTimestamp(&at)
-	updated.SetDeletionGracePeriodSeconds(&grace)
-	if old.GetDeletionTimestamp() == nil && updated.GetGeneration() > 0 {
-		updated.SetGeneration(updated.GetGeneration() + 1)
-	}
-	s.put(watch.Modified, k, updated, old)
 	return nil
 }
 
-// grace is how many seconds the object may take: none for all but pods that are on
-// a node and have not ended.
-func (s *Server) grace(o client.Object, options *client.DeleteOptions) int64 {
-	pod, ok := o.(*corev1.Pod)
-	if !ok || pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
-		return 0
+// markDeleted gives an object its time of deletion, or a sooner one.
+func (s *Server) markDeleted(o client.Object, grace int64) {
+	at := metav1.NewTime(s.now().Truncate(time.Second).Add(time.Duration(grace) * time.Second))
+	was := o.GetDeletionTimestamp()
+	if was == nil && o.GetGeneration() > 0 {
+		o.SetGeneration(o.GetGeneration() + 1)
 	}
-	if options.GracePeriodSeconds != nil {
-		return *options.GracePeriodSeconds
+	if was == nil || at.Before(was) {
+		o.SetDeletionTimestamp(&at)
 	}
-	return ptr.Deref(pod.Spec.TerminationGracePeriodSeconds, defaultGrace)
+	o.SetDeletionGracePeriodSeconds(&grace)
+}
+
+// grace is how many seconds a pod may take: none if it is on no node or has ended.
+// One that is being deleted already is left at that, as pending, unless it is to
+// take less time.
+func (s *Server) grace(pod *corev1.Pod, wanted *int64) (seconds int64, pending bool) {
+	if pod.DeletionTimestamp != nil {
+		granted := ptr.Deref(pod.DeletionGracePeriodSeconds, 0)
+		seconds = atLeastOne(ptr.Deref(wanted, granted))
+		return min(seconds, granted), granted > 0 && seconds >= granted
+	}
+	if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
+		return 0, false
+	}
+	return atLeastOne(ptr.Deref(wanted, ptr.Deref(pod.Spec.TerminationGracePeriodSeconds, defaultGrace))), false
+}
+
+// atLeastOne takes a negative grace period for a second.
+func atLeastOne(seconds int64) int64 {
+	if seconds < 0 {
+		return 1
+	}
+	return seconds
 }
 
 // finalizers are those of an object that is deleted with this policy.
@@ -88,9 +106,8 @@ func finalizers(all []string, policy *metav1.DeletionPropagation) []string {
 	return all
 }
 
-// removable reports whether an object that is being deleted may go as soon as it
-// has no finalizers: a pod on a node waits for its kubelet.
+// removable reports whether an object that is being deleted goes as soon as it has
+// no finalizers: a pod on a node waits for its kubelet.
 func removable(o client.Object) bool {
-	seconds := o.GetDeletionGracePeriodSeconds()
-	return seconds == nil || *seconds == 0
+	return o.GetDeletionTimestamp() != nil && ptr.Deref(o.GetDeletionGracePeriodSeconds(), 0) == 0
 }

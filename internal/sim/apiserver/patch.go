@@ -8,14 +8,16 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Patch changes the object that o names by a merge patch or a strategic merge
-// patch, and fills o in with what became of it. A UID or a resourceVersion in the
-// patch must be the object's.
+// patch, and fills o in with what became of it. A resourceVersion in the patch
+// must be the object's; a UID must too, and is refused as an attempt to change it.
 func (s *Server) Patch(o client.Object, t types.PatchType, data []byte) error {
 	k, key := KindOf(o), client.ObjectKeyFromObject(o)
 	old, err := s.Get(k, key)
@@ -40,10 +42,7 @@ func (s *Server) Patch(o client.Object, t types.PatchType, data []byte) error {
 	}
 	updated := empty(k)
 	if err := json.Unmarshal(after, updated); err != nil {
-		return apierrors.NewBadRequest(err.Error())
-	}
-	if updated.GetUID() != old.GetUID() {
-		return conflict(k, key, fmt.Sprintf("Precondition failed: UID in precondition: %s, UID in object meta: %s", updated.GetUID(), old.GetUID()))
+		return apierrors.NewInvalid(schema.GroupKind{}, "", field.ErrorList{field.Invalid(field.NewPath("patch"), string(data), err.Error())})
 	}
 	if updated.GetResourceVersion() != old.GetResourceVersion() {
 		return conflict(k, key, "the object has been modified; please apply your changes to the latest version and try again")
@@ -54,18 +53,6 @@ func (s *Server) Patch(o client.Object, t types.PatchType, data []byte) error {
 	}
 	assign(o, s.latest(k, key, updated))
 	return nil
-}
-
-// keepStatus undoes what a patch says of the status.
-func keepStatus(old, updated client.Object) {
-	switch updated := updated.(type) {
-	case *appsv1.StatefulSet:
-		updated.Status = *old.(*appsv1.StatefulSet).Status.DeepCopy()
-	case *corev1.Pod:
-		updated.Status = *old.(*corev1.Pod).Status.DeepCopy()
-	case *corev1.PersistentVolumeClaim:
-		updated.Status = *old.(*corev1.PersistentVolumeClaim).Status.DeepCopy()
-	}
 }
 
 func empty(k Kind) client.Object {

@@ -77,6 +77,10 @@ type Server struct {
 	made    int // objects so far, for their UIDs
 	objects map[Kind]map[types.NamespacedName]client.Object
 	log     []Event
+	// asMade are claims that nobody has written since they were made. The real
+	// server stores them without the phase that it shows, so that even a write
+	// that says nothing new changes them.
+	asMade map[types.UID]bool
 }
 
 // first is the version of a server without objects: 0 has a meaning of its own.
@@ -84,7 +88,7 @@ const first = 1
 
 // New makes a server without objects.
 func New(now func() time.Time) *Server {
-	s := &Server{now: now, version: first, Quota: map[string]int{}, Terminating: map[string]bool{}, objects: map[Kind]map[types.NamespacedName]client.Object{}}
+	s := &Server{now: now, version: first, Quota: map[string]int{}, Terminating: map[string]bool{}, asMade: map[types.UID]bool{}, objects: map[Kind]map[types.NamespacedName]client.Object{}}
 	for _, k := range kinds {
 		s.objects[k] = map[types.NamespacedName]client.Object{}
 	}
@@ -132,6 +136,7 @@ func (s *Server) put(kind watch.EventType, k Kind, o, old client.Object) {
 	} else {
 		s.objects[k][key] = o
 	}
+	delete(s.asMade, o.GetUID())
 	s.log = append(s.log, Event{Version: s.version, Time: s.now(), Type: kind, Kind: k, Object: o, Old: old})
 }
 

@@ -2,8 +2,11 @@ package apiserver
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,59 +22,63 @@ func (s *Server) Create(o client.Object) error {
 	if s.Terminating[key.Namespace] {
 		return terminating(k, key)
 	}
-	if _, exists := s.objects[k][key]; exists {
-		return apierrors.NewAlreadyExists(k.resource(), key.Name)
-	}
-	if o.GetResourceVersion() != "" {
-		return apierrors.NewBadRequest("resourceVersion should not be set on objects to be created")
-	}
 	made := copyOf(o)
-	prepare(made)
-	if err := validate(made); err != nil {
-		return err
-	}
-	if limit, ok := s.Quota[key.Namespace]; ok && k == pods && len(s.List(pods, key.Namespace)) >= limit {
-		return apierrors.NewForbidden(k.resource(), key.Name, fmt.Errorf("exceeded quota: pods, limited: %d", limit))
-	}
 	s.made++
 	made.SetUID(types.UID(fmt.Sprintf("uid-%d", s.made)))
 	made.SetCreationTimestamp(s.seconds())
 	made.SetDeletionTimestamp(nil)
 	made.SetDeletionGracePeriodSeconds(nil)
+	prepare(made)
+	if err := validate(made); err != nil {
+		return err
+	}
+	if limit, ok := s.Quota[key.Namespace]; ok && k == pods && s.counted(key.Namespace) >= limit {
+		return apierrors.NewForbidden(k.resource(), key.Name, fmt.Errorf("exceeded quota: pods, limited: %d", limit))
+	}
+	if o.GetResourceVersion() != "" {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{
+			Status: metav1.StatusFailure, Code: http.StatusInternalServerError, Message: "resourceVersion should not be set on objects to be created",
+		}}
+	}
+	if _, exists := s.objects[k][key]; exists {
+		return apierrors.NewAlreadyExists(k.resource(), key.Name)
+	}
 	s.put(watch.Added, k, made, nil)
+	s.asMade[made.GetUID()] = k == claims
 	assign(o, made)
 	return nil
 }
 
-// Update replaces an object, all but its status. Without a resourceVersion it
-// replaces whatever is there.
-func (s *Server) Update(o client.Object) error {
-	return s.replace(o, func(old, updated client.Object) {
-		switch updated := updated.(type) {
-		case *appsv1.StatefulSet:
-			updated.Status = *old.(*appsv1.StatefulSet).Status.DeepCopy()
-		case *corev1.Pod:
-			updated.Status = *old.(*corev1.Pod).Status.DeepCopy()
-		case *corev1.PersistentVolumeClaim:
-			updated.Status = *old.(*corev1.PersistentVolumeClaim).Status.DeepCopy()
+// counted is how many pods a namespace's quota counts: all that have not ended.
+func (s *Server) counted(namespace string) (n int) {
+	for key, o := range s.objects[pods] {
+		if phase := o.(*corev1.Pod).Status.Phase; key.Namespace == namespace && phase != corev1.PodFailed && phase != corev1.PodSucceeded {
+			n++
 		}
-	})
+	}
+	return n
 }
 
-// UpdateStatus replaces an object's status, and nothing else.
-func (s *Server) UpdateStatus(o client.Object) error {
-	return s.replace(o, func(old, updated client.Object) {
-		switch updated := updated.(type) {
-		case *appsv1.StatefulSet:
-			status := updated.Status
-			old.DeepCopyObject().(*appsv1.StatefulSet).DeepCopyInto(updated)
-			updated.Status = status
-		case *corev1.Pod:
-			status := updated.Status
-			old.(*corev1.Pod).DeepCopyInto(updated)
-			updated.Status = status
+// Update replaces an object, all but its status. Without a resourceVersion it
+// replaces whatever is there. A service that is not there it makes.
+func (s *Server) Update(o client.Object) error {
+	k, key := KindOf(o), client.ObjectKeyFromObject(o)
+	if _, exists := s.objects[k][key]; !exists && k == services {
+		if o.GetUID() != "" {
+			return conflict(k, key, "Precondition failed: there is none of that UID")
 		}
-	})
+		o.SetResourceVersion("")
+		return s.Create(o)
+	}
+	return s.replace(o, keepStatus)
+}
+
+// UpdateStatus replaces an object's status, and its metadata.
+func (s *Server) UpdateStatus(o client.Object) error {
+	if KindOf(o) == revisions {
+		return apierrors.NewNotFound(revisions.resource(), o.GetName()) // they have none
+	}
+	return s.replace(o, keepAllButStatus)
 }
 
 // replace puts an object in the place of the one of its name, after keep has
@@ -89,6 +96,7 @@ func (s *Server) replace(o client.Object, keep func(old, updated client.Object))
 		return conflict(k, key, "the object has been modified; please apply your changes to the latest version and try again")
 	}
 	updated := copyOf(o)
+	updated.SetUID(old.GetUID())
 	keep(old, updated)
 	if err := s.store(k, old, updated); err != nil {
 		return err
@@ -108,27 +116,27 @@ func (s *Server) latest(k Kind, key types.NamespacedName, given client.Object) c
 // store puts a new state in the place of the old one, unless nothing differs. An
 // object that was waiting for its last finalizer goes with it.
 func (s *Server) store(k Kind, old, updated client.Object) error {
-	updated.SetUID(old.GetUID())
-	updated.SetCreationTimestamp(old.GetCreationTimestamp())
-	updated.SetDeletionTimestamp(old.GetDeletionTimestamp())
-	updated.SetDeletionGracePeriodSeconds(old.GetDeletionGracePeriodSeconds())
 	updated.SetResourceVersion(old.GetResourceVersion())
 	updated.SetGeneration(old.GetGeneration())
-	prepareUpdate(old, updated)
-	if err := validate(updated); err != nil {
-		return err
+	if updated.GetDeletionTimestamp() == nil {
+		updated.SetDeletionTimestamp(old.GetDeletionTimestamp())
 	}
+	if updated.GetDeletionGracePeriodSeconds() == nil {
+		updated.SetDeletionGracePeriodSeconds(old.GetDeletionGracePeriodSeconds())
+	}
+	if created := updated.GetCreationTimestamp(); created.IsZero() {
+		updated.SetCreationTimestamp(old.GetCreationTimestamp())
+	}
+	prepareUpdate(old, updated)
 	if err := validateUpdate(old, updated); err != nil {
 		return err
 	}
-	if equality.Semantic.DeepEqual(old, updated) {
-		return nil
-	}
-	if updated.GetDeletionTimestamp() != nil && len(updated.GetFinalizers()) == 0 && len(old.GetFinalizers()) > 0 && removable(updated) {
+	switch {
+	case removable(old) && len(updated.GetFinalizers()) == 0:
 		s.put(watch.Deleted, k, updated, old)
-		return nil
+	case !equality.Semantic.DeepEqual(old, updated) || s.asMade[old.GetUID()]:
+		s.put(watch.Modified, k, updated, old)
 	}
-	s.put(watch.Modified, k, updated, old)
 	return nil
 }
 
@@ -144,20 +152,22 @@ func (s *Server) Bind(key types.NamespacedName, node string) error {
 	}
 	pod.Spec.NodeName = node
 	scheduled := corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: s.seconds()}
-	pod.Status.Conditions = []corev1.PodCondition{scheduled}
+	pod.Status.Conditions = append(slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodScheduled }), scheduled)
 	s.put(watch.Modified, pods, pod, old)
 	return nil
 }
 
-// Scale sets a set's replicas.
-func (s *Server) Scale(key types.NamespacedName, replicas int32) error {
+// UpdateScale sets a set's replicas by its scale subresource, which carries the
+// set's UID and resourceVersion, or neither.
+func (s *Server) UpdateScale(scale *autoscalingv1.Scale) error {
+	key := types.NamespacedName{Namespace: scale.Namespace, Name: scale.Name}
 	old, err := s.Get(sets, key)
 	if err != nil {
 		return err
 	}
 	set := old.(*appsv1.StatefulSet).DeepCopy()
-	set.Spec.Replicas = &replicas
-	return s.store(sets, old, set)
+	set.UID, set.ResourceVersion, set.Spec.Replicas = scale.UID, scale.ResourceVersion, &scale.Spec.Replicas
+	return s.Update(set)
 }
 
 func conflict(k Kind, key types.NamespacedName, why string) error {
