@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -25,6 +26,13 @@ const keptOut = "ordinal.dev/controllers-kept-out"
 // keepControllersOut has the API server refuse what any other controller, ours
 // included, writes in such namespaces.
 func keepControllersOut(t *testing.T) {
+	t.Helper()
+	keepingOut.Do(func() { denyWrites(t) })
+}
+
+var keepingOut sync.Once
+
+func denyWrites(t *testing.T) {
 	t.Helper()
 	name := "fidelity"
 	writes := []admissionv1.OperationType{admissionv1.Create, admissionv1.Update, admissionv1.Delete}

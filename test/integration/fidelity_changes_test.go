@@ -112,6 +112,12 @@ func (g *generator) owner(k apiserver.Kind) ownership {
 		ref = metav1.OwnerReference{APIVersion: "v1", Kind: "Pod", Name: t.name}
 	}
 	text := "owner " + t.String()
+	// What an object is that is given to an owner in deletion, the real garbage
+	// collector sees only when something else happens to the owner.
+	going := g.isGoing(t)
+	if going {
+		text = "an owner that has never been"
+	}
 	if g.chance(50) {
 		ref.Controller = ptr.To(true)
 		text += " that controls it"
@@ -122,7 +128,7 @@ func (g *generator) owner(k apiserver.Kind) ownership {
 	}
 	return ownership{text, func(s *side) metav1.OwnerReference {
 		is := ref
-		if is.UID = s.latest[t.String()]; is.UID == "" {
+		if is.UID = s.latest[t.String()]; is.UID == "" || going {
 			is.UID = noUID
 		}
 		return is

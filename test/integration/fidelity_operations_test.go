@@ -41,6 +41,11 @@ func (g *generator) has(t target) bool {
 	return err == nil
 }
 
+func (g *generator) isGoing(t target) bool {
+	o, err := g.server.Get(t.kind, types.NamespacedName{Namespace: g.namespace, Name: t.name})
+	return err == nil && o.GetDeletionTimestamp() != nil
+}
+
 // next is the next request: mostly to create what is not there, and to do something
 // else with what is.
 func (g *generator) next() operation {

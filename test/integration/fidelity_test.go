@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -64,6 +65,8 @@ func seeds(t *testing.T) (first, last uint64) {
 type history struct {
 	*testing.T
 	seed      uint64
+	namespace string
+	server    *apiserver.Server // the simulated one
 	real      *side
 	simulated *side
 	barrier   *barrier
@@ -75,7 +78,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	server := apiserver.New(time.Now)
 	actual := newRealServer(t)
 	h := &history{
-		T: t, seed: seed, barrier: newBarrier(t, actual),
+		T: t, seed: seed, namespace: actual.namespace, server: server, barrier: newBarrier(t, actual),
 		real:      &side{server: actual, ledger: newLedger()},
 		simulated: &side{server: &simulatedServer{server, actual.namespace}, ledger: newLedger()},
 	}
@@ -167,7 +170,11 @@ func answer(err error) string {
 	if status, ok := err.(apierrors.APIStatus); ok {
 		code = status.Status().Code
 	}
-	return fmt.Sprintf("%d %s", code, apierrors.ReasonForError(err))
+	words := fmt.Sprintf("%d %s", code, apierrors.ReasonForError(err))
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		words += ", the namespace is terminating"
+	}
+	return words
 }
 
 // operation is a request, as both servers get it.

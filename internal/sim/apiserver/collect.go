@@ -2,17 +2,25 @@ package apiserver
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Collect does one thing that the garbage collector, or the protection of claims
-// in use, has to do, and says what. It returns "" when there is nothing to do.
+// Collect does one thing that the garbage collector, the protection of claims in
+// use, or the deletion of a namespace has to do, and says what. It returns "" when
+// there is nothing to do.
 func (s *Server) Collect() (did string, err error) {
+	for _, namespace := range slices.Sorted(maps.Keys(s.Terminating)) {
+		if did, err := s.emptyNamespace(namespace); did != "" || err != nil {
+			return did, err
+		}
+	}
 	there := map[types.UID]client.Object{}
 	for _, k := range kinds {
 		for _, o := range s.objects[k] {
@@ -23,6 +31,23 @@ func (s *Server) Collect() (did string, err error) {
 		for _, o := range s.List(k, "") {
 			if did, err := s.collect(k, o, there); did != "" || err != nil {
 				return did, err
+			}
+		}
+	}
+	return "", nil
+}
+
+// emptyNamespace deletes an object of a namespace that is being deleted, pods before
+// all others.
+func (s *Server) emptyNamespace(namespace string) (string, error) {
+	order := slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return k == pods })
+	if left := s.List(pods, namespace); len(left) > 0 {
+		order = []Kind{pods}
+	}
+	for _, k := range order {
+		for _, o := range s.List(k, namespace) {
+			if o.GetDeletionTimestamp() == nil {
+				return fmt.Sprintf("deletes %s %s with its namespace", k, o.GetName()), s.drop(k, o, metav1.DeletePropagationBackground)
 			}
 		}
 	}
@@ -47,7 +72,7 @@ func (s *Server) collect(k Kind, o client.Object, there map[types.UID]client.Obj
 	for _, ref := range owners {
 		switch owner := there[ref.UID]; {
 		case owner == nil:
-		case owner.GetDeletionTimestamp() != nil && slices.Contains(owner.GetFinalizers(), metav1.FinalizerDeleteDependents) && ref.BlockOwnerDeletion != nil && *ref.BlockOwnerDeletion:
+		case owner.GetDeletionTimestamp() != nil && slices.Contains(owner.GetFinalizers(), metav1.FinalizerDeleteDependents):
 			waiting = append(waiting, ref)
 		default:
 			solid = append(solid, ref)
@@ -100,19 +125,22 @@ func (s *Server) orphan(owner client.Object) (string, error) {
 }
 
 // blocked reports whether an object that is deleted in the foreground still has
-// dependents that it waits for.
+// dependents that it waits for, or that have yet to be deleted.
 func (s *Server) blocked(owner client.Object) bool {
-	return s.anyDependent(owner, func(r metav1.OwnerReference) bool { return r.BlockOwnerDeletion != nil && *r.BlockOwnerDeletion })
+	return s.anyDependent(owner, func(o client.Object, r metav1.OwnerReference) bool {
+		return ptr.Deref(r.BlockOwnerDeletion, false) || o.GetDeletionTimestamp() == nil
+	})
 }
 
 func (s *Server) hasDependents(owner client.Object) bool {
-	return s.anyDependent(owner, func(metav1.OwnerReference) bool { return true })
+	return s.anyDependent(owner, func(client.Object, metav1.OwnerReference) bool { return true })
 }
 
-func (s *Server) anyDependent(owner client.Object, is func(metav1.OwnerReference) bool) bool {
+func (s *Server) anyDependent(owner client.Object, is func(client.Object, metav1.OwnerReference) bool) bool {
 	for _, k := range kinds {
 		for key, o := range s.objects[k] {
-			if key.Namespace == owner.GetNamespace() && slices.ContainsFunc(o.GetOwnerReferences(), func(r metav1.OwnerReference) bool { return r.UID == owner.GetUID() && is(r) }) {
+			refers := func(r metav1.OwnerReference) bool { return r.UID == owner.GetUID() && is(o, r) }
+			if key.Namespace == owner.GetNamespace() && slices.ContainsFunc(o.GetOwnerReferences(), refers) {
 				return true
 			}
 		}

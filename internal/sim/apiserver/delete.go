@@ -73,7 +73,16 @@ func (s *Server) grace(pod *corev1.Pod, wanted *int64) (seconds int64, pending b
 	if pod.DeletionTimestamp != nil {
 		granted := ptr.Deref(pod.DeletionGracePeriodSeconds, 0)
 		seconds = atLeastOne(ptr.Deref(wanted, granted))
-		return min(seconds, granted), granted > 0 && seconds >= granted
+		asked := pod.DeletionTimestamp.Add(-time.Duration(granted) * time.Second)
+		switch {
+		case granted == 0:
+			return 0, false
+		case seconds >= granted:
+			return granted, true
+		case seconds > 0 && asked.Add(time.Duration(seconds)*time.Second).Before(s.now()):
+			return 1, false // it has had its time
+		}
+		return seconds, false
 	}
 	if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
 		return 0, false

@@ -47,11 +47,10 @@ func (s *Server) Patch(o client.Object, t types.PatchType, data []byte) error {
 	if updated.GetResourceVersion() != old.GetResourceVersion() {
 		return conflict(k, key, "the object has been modified; please apply your changes to the latest version and try again")
 	}
-	keepStatus(old, updated)
-	if err := s.store(k, old, updated); err != nil {
+	if err := s.storeAllButStatus(k, old, updated); err != nil {
 		return err
 	}
-	assign(o, s.latest(k, key, updated))
+	s.answer(o, k, old, updated)
 	return nil
 }
 

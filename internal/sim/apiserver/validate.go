@@ -31,19 +31,26 @@ func validate(o client.Object) error {
 		valid = validation.NameIsDNS1035Label
 	}
 	errs := validation.ValidateObjectMetaAccessor(o, true, valid, inMeta)
+	errs = append(errs, validateFinalizers(o)...)
+	return invalid(o, append(errs, validateContent(o)...))
+}
+
+// validateFinalizers checks that each has a domain, or is the server's own.
+func validateFinalizers(o client.Object) (errs field.ErrorList) {
 	for i, f := range o.GetFinalizers() {
 		standard := f == metav1.FinalizerOrphanDependents || f == metav1.FinalizerDeleteDependents
 		if !standard && !strings.Contains(f, "/") {
 			errs = append(errs, field.Invalid(inMeta.Child("finalizers").Index(i), f, "name is neither a standard finalizer name nor is it fully qualified"))
 		}
 	}
-	return invalid(o, append(errs, validateContent(o)...))
+	return errs
 }
 
 // validateUpdate checks a new state of an object, and that what cannot change has
 // not.
 func validateUpdate(old, updated client.Object) error {
 	errs := validation.ValidateObjectMetaAccessorUpdate(updated, old, inMeta)
+	errs = append(errs, validateFinalizers(updated)...)
 	errs = append(errs, validateContent(updated)...)
 	switch updated := updated.(type) {
 	case *appsv1.StatefulSet:

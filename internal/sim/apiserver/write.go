@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,7 +33,7 @@ func (s *Server) Create(o client.Object) error {
 	if err := validate(made); err != nil {
 		return err
 	}
-	if limit, ok := s.Quota[key.Namespace]; ok && k == pods && s.counted(key.Namespace) >= limit {
+	if limit, ok := s.Quota[key.Namespace]; ok && k == pods && s.Counted(key.Namespace) >= limit {
 		return apierrors.NewForbidden(k.resource(), key.Name, fmt.Errorf("exceeded quota: pods, limited: %d", limit))
 	}
 	if o.GetResourceVersion() != "" {
@@ -49,8 +50,8 @@ func (s *Server) Create(o client.Object) error {
 	return nil
 }
 
-// counted is how many pods a namespace's quota counts: all that have not ended.
-func (s *Server) counted(namespace string) (n int) {
+// Counted is how many pods a namespace's quota counts: all that have not ended.
+func (s *Server) Counted(namespace string) (n int) {
 	for key, o := range s.objects[pods] {
 		if phase := o.(*corev1.Pod).Status.Phase; key.Namespace == namespace && phase != corev1.PodFailed && phase != corev1.PodSucceeded {
 			n++
@@ -60,32 +61,29 @@ func (s *Server) counted(namespace string) (n int) {
 }
 
 // Update replaces an object, all but its status. Without a resourceVersion it
-// replaces whatever is there. A service that is not there it makes.
-func (s *Server) Update(o client.Object) error {
-	k, key := KindOf(o), client.ObjectKeyFromObject(o)
-	if _, exists := s.objects[k][key]; !exists && k == services {
-		if o.GetUID() != "" {
-			return conflict(k, key, "Precondition failed: there is none of that UID")
-		}
-		o.SetResourceVersion("")
-		return s.Create(o)
-	}
-	return s.replace(o, keepStatus)
-}
+// replaces whatever is there.
+func (s *Server) Update(o client.Object) error { return s.replace(o, s.storeAllButStatus) }
 
 // UpdateStatus replaces an object's status, and its metadata.
 func (s *Server) UpdateStatus(o client.Object) error {
 	if KindOf(o) == revisions {
 		return apierrors.NewNotFound(revisions.resource(), o.GetName()) // they have none
 	}
-	return s.replace(o, keepAllButStatus)
+	return s.replace(o, s.storeStatus)
 }
 
-// replace puts an object in the place of the one of its name, after keep has
-// brought over what such a write does not change.
-func (s *Server) replace(o client.Object, keep func(old, updated client.Object)) error {
+// replace puts an object in the place of the one of its name, by store. A service
+// that is not there is made.
+func (s *Server) replace(o client.Object, store func(k Kind, old, updated client.Object) error) error {
 	k, key := KindOf(o), client.ObjectKeyFromObject(o)
 	old, err := s.Get(k, key)
+	if err != nil && k == services {
+		if o.GetUID() != "" {
+			return conflict(k, key, "Precondition failed: there is none of that UID")
+		}
+		o.SetResourceVersion("")
+		return s.Create(o)
+	}
 	if err != nil {
 		return err
 	}
@@ -97,20 +95,32 @@ func (s *Server) replace(o client.Object, keep func(old, updated client.Object))
 	}
 	updated := copyOf(o)
 	updated.SetUID(old.GetUID())
-	keep(old, updated)
-	if err := s.store(k, old, updated); err != nil {
+	if err := store(k, old, updated); err != nil {
 		return err
 	}
-	assign(o, s.latest(k, key, updated))
+	s.answer(o, k, old, updated)
 	return nil
 }
 
-// latest is the object as it is stored, or if storing it removed it, as given.
-func (s *Server) latest(k Kind, key types.NamespacedName, given client.Object) client.Object {
-	if o, ok := s.objects[k][key]; ok {
-		return o
+// answer fills an object in with what a write has made of it. If that removed it,
+// the answer shows it as it was written, with the version it had.
+func (s *Server) answer(o client.Object, k Kind, old, updated client.Object) {
+	if stored, ok := s.objects[k][client.ObjectKeyFromObject(old)]; ok {
+		assign(o, stored)
+		return
 	}
-	return given
+	assign(o, updated)
+	o.SetResourceVersion(old.GetResourceVersion())
+}
+
+func (s *Server) storeAllButStatus(k Kind, old, updated client.Object) error {
+	keepStatus(old, updated)
+	return s.store(k, old, updated)
+}
+
+func (s *Server) storeStatus(k Kind, old, updated client.Object) error {
+	keepAllButStatus(old, updated)
+	return s.store(k, old, updated)
 }
 
 // store puts a new state in the place of the old one, unless nothing differs. An
@@ -124,9 +134,7 @@ func (s *Server) store(k Kind, old, updated client.Object) error {
 	if updated.GetDeletionGracePeriodSeconds() == nil {
 		updated.SetDeletionGracePeriodSeconds(old.GetDeletionGracePeriodSeconds())
 	}
-	if created := updated.GetCreationTimestamp(); created.IsZero() {
-		updated.SetCreationTimestamp(old.GetCreationTimestamp())
-	}
+	updated.SetCreationTimestamp(old.GetCreationTimestamp())
 	prepareUpdate(old, updated)
 	if err := validateUpdate(old, updated); err != nil {
 		return err
@@ -164,6 +172,12 @@ func (s *Server) UpdateScale(scale *autoscalingv1.Scale) error {
 	old, err := s.Get(sets, key)
 	if err != nil {
 		return err
+	}
+	if scale.UID != "" && scale.UID != old.GetUID() {
+		return conflict(sets, key, "Precondition failed: it has another UID")
+	}
+	if errs := notNegative(nil, scale.Spec.Replicas, inSpec.Child("replicas")); len(errs) > 0 {
+		return apierrors.NewInvalid(schema.GroupKind{Group: autoscalingv1.GroupName, Kind: "Scale"}, scale.Name, errs)
 	}
 	set := old.(*appsv1.StatefulSet).DeepCopy()
 	set.UID, set.ResourceVersion, set.Spec.Replicas = scale.UID, scale.ResourceVersion, &scale.Spec.Replicas
