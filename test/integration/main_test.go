@@ -12,9 +12,11 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
 	"ordinal.dev/ordinal/internal/cluster"
+	"ordinal.dev/ordinal/internal/cluster/layout"
 )
 
 // admin is how every test reaches the one cluster, and adminConfig what it was made
@@ -57,6 +59,8 @@ func runWithCluster(m *testing.M) (int, error) {
 	cfg.DataDir = dir
 	cfg.SimulatedNodes = 3
 	cfg.APIPort, cfg.KubeletPort = 0, 0
+	sick := os.Getenv(sickSeed)
+	cfg.NoController = sick != ""
 	c, err := cluster.Start(context.Background(), cfg, logr.Discard(), nil)
 	if err != nil {
 		return 0, err
@@ -70,5 +74,17 @@ func runWithCluster(m *testing.M) (int, error) {
 	if admin, err = kubernetes.NewForConfig(adminConfig); err != nil {
 		return 0, err
 	}
-	return m.Run(), nil
+	if sick == "" {
+		return m.Run(), nil
+	}
+	own, err := clientcmd.BuildConfigFromFlags("", layout.Layout{Root: dir}.KubeconfigFor("ordinal-controller"))
+	if err != nil {
+		return 0, err
+	}
+	stop, err := sickController(own, sick)
+	if err != nil {
+		return 0, err
+	}
+	code := m.Run()
+	return code, stop()
 }
