@@ -35,10 +35,14 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 	if err := cluster.Check(o.cfg); err != nil {
 		return err
 	}
-	switch {
-	case o.detached:
+	if o.detached {
 		return r.serve(ctx, o, l, nil)
-	case r.isUp(ctx, l):
+	}
+	up, err := r.isUp(ctx, l)
+	switch {
+	case err != nil:
+		return err
+	case up:
 		return r.alreadyUp(l)
 	case o.foreground:
 		return r.upForeground(ctx, o, l)
@@ -51,25 +55,32 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 // which holds its lock meanwhile.
 const dyingFor = 3 * time.Second
 
-// isUp says whether a cluster runs on the data directory, and is not just the
-// last of one that was killed.
-func (r *root) isUp(ctx context.Context, l layout.Layout) bool {
+// isUp says whether a cluster runs on the data directory. One that starts, stops
+// or was killed is waited for: it is up in the end, or its place is free.
+func (r *root) isUp(ctx context.Context, l layout.Layout) (bool, error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	dead := time.After(dyingFor)
+	began, said := time.Now(), false
 	for instance.Alive(l) {
-		if s, err := instance.Read(l); err != nil || s.Phase != instance.Running || answers(ctx, l) {
-			return true
+		s, err := instance.Read(l)
+		if err != nil {
+			return false, err
+		}
+		late := time.Since(began) > dyingFor
+		if s.Phase == instance.Running && (late || answers(ctx, l)) {
+			return true, nil
+		}
+		if late && !said {
+			said = true
+			fmt.Fprintf(r.out, "The cluster in %s is %s (process %d); waiting for that.\n", l.Root, s.Phase, s.PID)
 		}
 		select {
 		case <-tick.C:
-		case <-dead:
-			return true
 		case <-ctx.Done():
-			return true
+			return false, errors.New("interrupted")
 		}
 	}
-	return false
+	return false, nil
 }
 
 // answers says whether the API server is there.
@@ -91,9 +102,6 @@ func (r *root) alreadyUp(l layout.Layout) error {
 	s, err := instance.Read(l)
 	if err != nil {
 		return err
-	}
-	if s.Phase != instance.Running {
-		return fmt.Errorf("the cluster in %s is %s right now (process %d); see: ordinal status", l.Root, s.Phase, s.PID)
 	}
 	fmt.Fprintf(r.out, "The cluster in %s is already up, since %s (process %d); nothing to do.\n", l.Root, s.StartedAt.Format(time.DateTime), s.PID)
 	return nil
