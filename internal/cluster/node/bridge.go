@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Bridge is the network interface that pods hang on.
@@ -117,7 +118,8 @@ func removeBridge() error {
 	}
 	for _, l := range links {
 		if l.Attrs().MasterIndex == link.Attrs().Index {
-			if err := netlink.LinkDel(l); err != nil && !errors.As(err, new(netlink.LinkNotFoundError)) {
+			// A pod's goes by itself too, as its network namespace does.
+			if err := netlink.LinkDel(l); err != nil && !errors.Is(err, unix.ENODEV) {
 				return fmt.Errorf("removing the interface %s: %w", l.Attrs().Name, err)
 			}
 		}

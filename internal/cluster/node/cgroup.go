@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -98,30 +99,51 @@ func hierarchies() ([]string, error) {
 	return dirs, nil
 }
 
-// removeCgroup removes our cgroup and all below, deepest first, as the kernel
-// demands.
-func removeCgroup() error {
+// ownCgroups are our cgroup and all below in every hierarchy, parents first.
+func ownCgroups() []string {
 	roots := []string{cgroupFS}
 	if !unified() {
-		var err error
-		if roots, err = hierarchies(); err != nil {
-			return nil // no cgroups, nothing of ours
-		}
+		roots, _ = hierarchies() // no cgroups, nothing of ours
 	}
-	var failed []error
+	var dirs []string
 	for _, root := range roots {
-		var dirs []string
 		_ = filepath.WalkDir(filepath.Join(root, Cgroup), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && d.IsDir() {
 				dirs = append(dirs, path)
 			}
-			return nil
+			return nil // one that went away meanwhile
 		})
-		for _, d := range slices.Backward(dirs) {
-			if err := os.Remove(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				failed = append(failed, err)
+	}
+	return dirs
+}
+
+// processesInCgroup lists the processes of pods.
+func processesInCgroup() ([]int, error) {
+	var pids []int
+	for _, d := range ownCgroups() {
+		data, err := os.ReadFile(filepath.Join(d, "cgroup.procs"))
+		if err != nil {
+			continue // a cgroup that went away, or one of threads
+		}
+		for _, field := range strings.Fields(string(data)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				return nil, fmt.Errorf("reading the processes of %s: %w", d, err)
 			}
+			pids = append(pids, pid)
 		}
 	}
-	return errors.Join(failed...)
+	slices.Sort(pids)
+	return slices.Compact(pids), nil
+}
+
+// removeCgroup removes our cgroup and all below, deepest first, as the kernel
+// demands. It returns the first failure: the parents' follow from it.
+func removeCgroup() (first error) {
+	for _, d := range slices.Backward(ownCgroups()) {
+		if err := os.Remove(d); err != nil && !errors.Is(err, fs.ErrNotExist) && first == nil {
+			first = err
+		}
+	}
+	return first
 }

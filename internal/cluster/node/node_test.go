@@ -118,7 +118,7 @@ func TestOnlyProcessesOfTheDataDirectoryAreEnded(t *testing.T) {
 	if !slices.Equal(found["containerd"], []int{containerd.Process.Pid}) {
 		t.Errorf("found %v, want only %d", found, containerd.Process.Pid)
 	}
-	if err := endProcesses(ours, func(string) {}); err != nil {
+	if err := endProcesses("of the test", func() ([]int, error) { return processesOf(ours.Bin()) }, 5*time.Second, func(string) {}); err != nil {
 		t.Fatal(err)
 	}
 	left, err := Processes(theirs)

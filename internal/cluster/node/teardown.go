@@ -31,16 +31,25 @@ func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
 	if RunningContainerd(l) != 0 {
 		try("stopping pods", stopPods(ctx, l, report))
 	}
-	try("stopping containerd", endProcesses(l, report))
-	try("unmounting", unmountBelow(l.Root))
+	runtime := func() ([]int, error) { return processesOf(l.Bin()) }
+	try("stopping containerd", endProcesses("of the container runtime", runtime, 5*time.Second, report))
 	// Every piece of the machine that is not below the data directory carries
 	// the bridge's mark; without the bridge there is none, or it is another's.
-	if owner, err := Owner(); err == nil && owner == l.Root {
+	owner, err := Owner()
+	ours := err == nil && owner == l.Root
+	if ours {
+		// Without a containerd to stop them, containers outlive their shims.
+		try("ending pods", endProcesses("of pods that containerd has lost", processesInCgroup, defaultGrace, report))
+	}
+	try("unmounting", unmountBelow(l.Root))
+	if ours {
 		report("removing the pod network and cgroups")
 		try("removing the pods' cgroups", removeCgroup())
 		try("removing nftables rules", removeTables())
-		try("removing the pod network", removeBridge())
 		removeDevicePlugins()
+		if len(failed) == 0 { // the mark goes last: the next try finds by it what is left
+			try("removing the pod network", removeBridge())
+		}
 	}
 	for _, dir := range []string{l.ContainerdState(), l.ShimSockets(), l.CNIState(), l.ContainerdSocket(), l.ContainerdPID()} {
 		try("removing run-time state", os.RemoveAll(dir))
@@ -57,21 +66,21 @@ func removeDevicePlugins() {
 	}
 }
 
-// endProcesses ends every process that runs a binary of the data directory:
-// containerd, and shims that lost it.
-func endProcesses(l layout.Layout, report func(string)) error {
+// endProcesses ends every process that list names: it asks, and after grace it
+// kills.
+func endProcesses(whose string, list func() ([]int, error), grace time.Duration, report func(string)) error {
 	for _, step := range []struct {
 		signal   syscall.Signal
 		patience time.Duration
-	}{{syscall.SIGTERM, 5 * time.Second}, {syscall.SIGKILL, 5 * time.Second}} {
-		pids, err := processesOf(l.Bin())
+	}{{syscall.SIGTERM, grace}, {syscall.SIGKILL, 5 * time.Second}} {
+		pids, err := list()
 		if err != nil {
 			return err
 		}
 		if len(pids) == 0 {
 			return nil
 		}
-		report(fmt.Sprintf("ending %d processes of the container runtime", len(pids)))
+		report(fmt.Sprintf("ending %d processes %s", len(pids), whose))
 		ctx, cancel := context.WithTimeout(context.Background(), step.patience)
 		for _, pid := range pids {
 			_ = syscall.Kill(pid, step.signal)
@@ -81,7 +90,7 @@ func endProcesses(l layout.Layout, report func(string)) error {
 		}
 		cancel()
 	}
-	left, err := processesOf(l.Bin())
+	left, err := list()
 	if err != nil {
 		return err
 	}
