@@ -117,6 +117,11 @@ func (r *root) printReport(rep report) error {
 	for _, n := range rep.Notes {
 		fmt.Fprintf(r.out, "Note: %s.\n", n)
 	}
+	for _, p := range rep.Parts {
+		if rep.Alive && p.Detail != "" {
+			fmt.Fprintf(r.out, "%s is %s: %s.\n", p.Name, p.Phase, p.Detail)
+		}
+	}
 	w := tabwriter.NewWriter(r.out, 0, 8, 3, ' ', 0)
 	if rep.Alive {
 		fmt.Fprintf(w, "\nAPI server\t%s\nNodes\t%s\n", rep.Server, rep.Nodes)

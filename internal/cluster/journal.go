@@ -51,10 +51,10 @@ func (j *journal) part(e supervisor.Event) {
 		if e.Phase == supervisor.Ready {
 			p.ReadyIn = e.At.Sub(p.Since)
 		}
-		p.Phase, p.Since = string(e.Phase), e.At
+		p.Phase, p.Since, p.Detail = string(e.Phase), e.At, ""
 		if e.Err != nil {
 			p.Detail = e.Err.Error()
-			j.log.Error(e.Err, "a part of the cluster failed", "part", e.Part)
+			j.log.Error(e.Err, "a part of the cluster does not work", "part", e.Part)
 		}
 	})
 }

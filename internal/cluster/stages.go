@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -55,7 +56,17 @@ func (c *Cluster) storeStage(ctx context.Context) ([]supervisor.Part, error) {
 		&images.Registry{Store: store, Address: address, TLS: tlsConfig},
 		&node.Containerd{
 			Layout: c.layout, PodCIDR: c.cfg.PodCIDR, Sandbox: images.PauseImage, Logger: c.log.WithName("containerd"),
+			Report: c.containerdServes,
 		}), nil
+}
+
+// containerdServes notes that containerd serves again, or why it does not.
+func (c *Cluster) containerdServes(err error) {
+	e := supervisor.Event{Part: "containerd", Phase: supervisor.Ready, At: time.Now(), Err: err}
+	if err != nil {
+		e.Phase = supervisor.Starting
+	}
+	c.journal.part(e)
 }
 
 // offerImages has containerd take what was loaded while it was down, so that

@@ -29,8 +29,12 @@ var containerdConfig string
 //go:embed cni.conflist
 var cniConfig string
 
-// shortestLife tells a containerd that died from one that cannot start.
-const shortestLife = 10 * time.Second
+const (
+	// shortestLife tells a containerd that died from one that cannot run.
+	shortestLife = 10 * time.Second
+	// retryEvery is how often one that cannot run is tried again.
+	retryEvery = 2 * time.Second
+)
 
 // Containerd runs the container runtime beside this process. It goes on when
 // this process ends: the next one adopts it.
@@ -39,8 +43,11 @@ type Containerd struct {
 	PodCIDR netip.Prefix
 	Sandbox string // image of the sandbox container
 	Logger  logr.Logger
+	// Report is told why one that has served does so no longer, and with nil
+	// that it does again.
+	Report func(error)
 
-	serving atomic.Bool
+	started, served atomic.Bool
 }
 
 // Name implements supervisor.Part.
@@ -48,7 +55,7 @@ func (c *Containerd) Name() string { return "containerd" }
 
 // Ready implements supervisor.Part.
 func (c *Containerd) Ready(ctx context.Context) error {
-	if !c.serving.Load() {
+	if !c.started.Load() {
 		return errors.New("not started yet")
 	}
 	var d net.Dialer
@@ -56,38 +63,75 @@ func (c *Containerd) Ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.served.Store(true)
 	return conn.Close()
 }
 
-// Run implements supervisor.Part. A containerd that dies is started again:
-// containers live on in their shims meanwhile.
+// Run implements supervisor.Part. A containerd that has served is started again
+// whenever it ends, for as long as that takes: containers live on in their shims
+// meanwhile. One that never has is not: the start fails, and says why.
 func (c *Containerd) Run(ctx context.Context) error {
 	if err := c.configure(); err != nil {
 		return fmt.Errorf("writing the configuration: %w", err)
 	}
 	for {
-		pid := RunningContainerd(c.Layout)
-		if pid == 0 {
-			var err error
-			if pid, err = c.start(); err != nil {
-				return err
-			}
-		} else {
-			c.Logger.Info("adopted the containerd that was running", "pid", pid)
-		}
 		began := time.Now()
-		c.serving.Store(true)
-		if err := awaitExit(ctx, pid); err != nil {
-			return fmt.Errorf("watching process %d: %w", pid, err)
-		}
+		err := c.runOnce(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if time.Since(began) < shortestLife {
-			return fmt.Errorf("it ended at once; its last words are in %s", c.Layout.Log("containerd"))
+		if !c.served.Load() {
+			return err
 		}
-		c.Logger.Info("containerd died and is started again; containers are not affected", "pid", pid)
+		pause := time.Duration(0)
+		if time.Since(began) < shortestLife {
+			pause = retryEvery
+		}
+		c.Report(fmt.Errorf("%w; it is started again, and until it serves pods go on, but none starts or stops", err))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
 	}
+}
+
+// runOnce adopts the containerd that runs or starts one, and returns why it
+// ended.
+func (c *Containerd) runOnce(ctx context.Context) error {
+	pid := RunningContainerd(c.Layout)
+	if pid == 0 {
+		var err error
+		if pid, err = c.start(); err != nil {
+			return fmt.Errorf("it does not start: %w", err)
+		}
+	} else {
+		c.Logger.Info("adopted the containerd that was running", "pid", pid)
+	}
+	c.started.Store(true)
+	life, ended := context.WithCancel(ctx)
+	defer ended()
+	if c.served.Load() {
+		go c.reportServing(life)
+	}
+	if err := awaitExit(ctx, pid); err != nil {
+		return fmt.Errorf("watching process %d: %w", pid, err)
+	}
+	return fmt.Errorf("process %d ended; its last words are in %s", pid, c.Layout.Log("containerd"))
+}
+
+// reportServing reports as soon as containerd serves, unless ctx ends first.
+func (c *Containerd) reportServing(ctx context.Context) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for c.Ready(ctx) != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+	c.Report(nil)
 }
 
 func (c *Containerd) configure() error {
