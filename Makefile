@@ -86,10 +86,6 @@ mutants: ## Plant bugs in the controller, and see the simulator find each (about
 integration: payload ## Tests against the embedded control plane with simulated nodes; no privilege needed
 	@$(STEP) "integration tests" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
 
-.PHONY: sick
-sick: payload ## The integration tests, with a tenth of the controller's API calls failing, late, lost or repeated
-	@$(STEP) "integration tests with a sick API" env ORDINAL_SICK_SEED=$(or $(SEED),1) ORDINAL_FIDELITY_SEEDS=1 go test -v -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
-
 .PHONY: takeover
 takeover: build intree ## Test that sets can be taken over from the in-tree controller, and given back
 	@$(STEP) "takeover test" go test -ldflags=-w -count=1 -timeout 10m ./test/takeover/...
@@ -98,8 +94,16 @@ takeover: build intree ## Test that sets can be taken over from the in-tree cont
 e2e: build image ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
 	@$(STEP) "end-to-end tests" go test -v -count=1 -timeout 30m ./test/e2e/...
 
+.PHONY: machine
+machine: build image ## Kill a real cluster at random instants, ten times, and starve it. Needs root, as e2e does
+	@$(STEP) "tests of a machine's worst days" go test -ldflags=-w -v -count=1 -timeout 30m ./test/machine
+
+.PHONY: soak-machine
+soak-machine: build image ## Kill a real cluster at random instants, ROUNDS times (100; about 15 minutes). Needs root
+	@$(STEP) "kill a real cluster" go test -ldflags=-w -v -count=1 -timeout 0 -run TestKilledAtAnyMoment ./test/machine -rounds $(or $(ROUNDS),100)
+
 .PHONY: test
-test: build image check unit integration sick takeover e2e ## All of it: check, unit, integration, sick, takeover and, where the machine can, e2e
+test: build image check unit integration sick takeover e2e machine ## All of it: check, unit, integration, sick, takeover and, where the machine can, e2e and machine
 
 .PHONY: intree
 intree: deps ## Build bin/intree: upstream's StatefulSet controller alone, to compare with

@@ -28,7 +28,7 @@ func (s *scene) again() *scene {
 
 func administrator(t *testing.T) kubernetes.Interface {
 	t.Helper()
-	client, err := lab.Client()
+	client, err := lab.Client(0)
 	if err != nil {
 		t.Fatal(err)
 	}

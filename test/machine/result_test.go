@@ -14,24 +14,25 @@ type result struct {
 	up      time.Duration // from the kill until `ordinal up` had returned
 	ready   time.Duration // from the kill until every set was as wanted
 	pages   int           // acknowledged ConfigMaps that were looked up
+	files   int           // counts of pods that were looked up
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%s killed after %.1fs; up again in %.1fs, all sets ready in %.1fs; %d of %d pages found",
-		r.victim, r.instant.Seconds(), r.up.Seconds(), r.ready.Seconds(), r.pages, r.pages)
+	return fmt.Sprintf("%s killed after %.1fs; up again in %.1fs, all sets ready in %.1fs; %d writes and %d files found",
+		r.victim, r.instant.Seconds(), r.up.Seconds(), r.ready.Seconds(), r.pages, r.files)
 }
 
 // summary is a table of medians, by victim.
 func summary(results []result) string {
 	byVictim := map[string][]result{}
-	pages := 0
+	pages, files := 0, 0
 	for _, r := range results {
 		byVictim[r.victim] = append(byVictim[r.victim], r)
 		byVictim["any"] = append(byVictim["any"], r)
-		pages += r.pages
+		pages, files = pages+r.pages, files+r.files
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d rounds, %d acknowledged ConfigMaps, nothing lost, nothing left over. Seconds after the kill, median and maximum:\n", len(results), pages)
+	fmt.Fprintf(&b, "%d rounds; %d acknowledged writes and %d files looked up, none lost; nothing left over. Seconds after the kill, median and maximum:\n", len(results), pages, files)
 	fmt.Fprintf(&b, "%-34s %6s %14s %14s\n", "killed", "rounds", "up", "sets ready")
 	for _, name := range sortedKeys(byVictim) {
 		of := byVictim[name]

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -67,7 +68,10 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		t.Logf("round %d of %d: %s", n+1, *rounds, r)
 		results = append(results, r)
 	}
+	must(t, eventually(s.nothingRemembered))
 	t.Log(summary(results))
+	// At last `ordinal down` finds nobody alive whom it could ask to end.
+	must(t, killed(ordinal, containerd)(s))
 }
 
 func newSoak(t *testing.T) *soak {
@@ -100,7 +104,7 @@ func newSoak(t *testing.T) *soak {
 // connect takes a new client: the old one may keep connections to a server that
 // is gone.
 func (s *soak) connect() (err error) {
-	s.client, err = s.cluster.Client()
+	s.client, err = s.cluster.Client(answerWithin)
 	return err
 }
 
@@ -133,7 +137,8 @@ func (s *soak) round(v victim) (r result, err error) {
 		return r, err
 	}
 	r.ready = time.Since(killed)
-	return r, errors.Join(eventually(s.nothingLeaked), s.counts.onDisk(s.cluster.Dir, namespace))
+	r.files = len(s.counts)
+	return r, errors.Join(s.counts.onDisk(s.cluster.Dir, namespace), eventually(s.nothingLeaked))
 }
 
 // work has everybody work until finish is called, which returns what they have
@@ -246,7 +251,7 @@ func (s *soak) pods() ([]corev1.Pod, error) {
 // running objects unless as many pods run in truth: what the API says of a pod
 // whose processes were just killed is a second old.
 func (s *soak) running(pods int) error {
-	held, err := rig.Hold(s.cluster.Dir)
+	held, err := rig.Hold(s.Context(), s.cluster.Dir)
 	if err != nil {
 		return err
 	}
@@ -267,9 +272,49 @@ func (s *soak) nothingLeaked() error {
 	for _, pod := range pods {
 		uids.Insert(string(pod.UID))
 	}
-	held, err := rig.Hold(s.cluster.Dir)
+	held, err := rig.Hold(s.Context(), s.cluster.Dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(held.Exactly(uids), s.converged())
+	return errors.Join(held.Exactly(uids), s.volumes(), s.converged())
+}
+
+// nothingRemembered objects to what containerd knows of pods that are gone. The
+// kubelet sweeps that up once a minute, so it is looked at once, after all
+// rounds.
+func (s *soak) nothingRemembered() error {
+	pods, err := s.pods()
+	if err != nil {
+		return err
+	}
+	held, err := rig.Hold(s.Context(), s.cluster.Dir)
+	if err != nil {
+		return err
+	}
+	gone := sets.New(held[rig.Sandbox]...)
+	for _, pod := range pods {
+		gone.Delete(string(pod.UID))
+	}
+	if gone.Len() > 0 {
+		return fmt.Errorf("containerd still knows sandboxes of %d pods that are gone: %q", gone.Len(), sets.List(gone))
+	}
+	return nil
+}
+
+// volumes objects to a directory without a volume, and to a volume without its
+// directory.
+func (s *soak) volumes() error {
+	list, err := s.client.CoreV1().PersistentVolumes().List(s.Context(), metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	want := sets.New[string]()
+	for _, volume := range list.Items {
+		want.Insert(volume.Spec.Local.Path)
+	}
+	dirs, err := filepath.Glob(filepath.Join(s.cluster.Dir, "volumes/*/*/*"))
+	if got := sets.New(dirs...); err == nil && !got.Equal(want) {
+		err = fmt.Errorf("directories without a volume: %q; volumes without a directory: %q", sets.List(got.Difference(want)), sets.List(want.Difference(got)))
+	}
+	return err
 }

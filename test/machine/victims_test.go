@@ -131,6 +131,6 @@ func (s *soak) picture() string {
 	if status, err := s.cluster.Status(); err != nil || !status.Alive {
 		return fmt.Sprintf("the cluster does not run: %+v (%v)", status, err)
 	}
-	held, _ := rig.Hold(s.cluster.Dir)
+	held, _ := rig.Hold(s.Context(), s.cluster.Dir)
 	return world.In(s.T, s.client, namespace).Picture() + fmt.Sprintf("held: %q", held)
 }

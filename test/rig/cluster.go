@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -110,12 +111,14 @@ func (c Cluster) loadCounter(name string) error {
 	return nil
 }
 
-// Client is an administrator's.
-func (c Cluster) Client() (kubernetes.Interface, error) {
+// Client is an administrator's. A request without an answer fails after patience,
+// a watch too; 0 is for ever.
+func (c Cluster) Client(patience time.Duration) (kubernetes.Interface, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(c.Dir, "kubeconfig"))
 	if err != nil {
 		return nil, err
 	}
+	config.Timeout = patience
 	config.QPS = -1 // the server says when it is too much
 	return kubernetes.NewForConfig(config)
 }

@@ -63,6 +63,9 @@ func (m Machine) processes(dataDir string) error {
 		exe, _ := os.Readlink(filepath.Join(dir, "exe"))
 		args, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 		groups, _ := os.ReadFile(filepath.Join(dir, "cgroup"))
+		if len(args) == 0 {
+			continue // the kernel's own, or ended and not yet reaped by who inherited it
+		}
 		ours := strings.HasPrefix(exe, dataDir) || strings.Contains(string(args), dataDir) ||
 			strings.Contains(string(groups), "kubepods")
 		if ours {

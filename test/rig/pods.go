@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net"
@@ -8,9 +9,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/sets"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+	remote "k8s.io/cri-client/pkg"
 )
+
+// askWithin is how long containerd may take to answer.
+const askWithin = 5 * time.Second
 
 // eachPod is what a running pod of one container and one claim has on the
 // machine, by kind.
@@ -29,16 +36,25 @@ var eachPod = map[string]int{
 // eachCluster is what a running cluster has beside its pods.
 var eachCluster = map[string]int{"containerd": 1, "kubelet's directory": 1}
 
+// Sandbox is the kind of what containerd knows of pods, by their UIDs. A pod may
+// have several, and one may be there for a minute after its pod: it is no part of
+// Exactly.
+const Sandbox = "sandbox"
+
 // Holdings is what a running cluster holds on the machine: names, by kind.
 type Holdings map[string][]string
 
 // Hold takes stock of the running cluster in dataDir.
-func Hold(dataDir string) (Holdings, error) {
+func Hold(ctx context.Context, dataDir string) (Holdings, error) {
 	h := Holdings{}
 	if err := h.processes(dataDir); err != nil {
 		return nil, err
 	}
-	if err := h.mounts(dataDir); err != nil {
+	ended, err := h.sandboxes(ctx, dataDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.mounts(dataDir, ended); err != nil {
 		return nil, err
 	}
 	if err := h.interfaces(); err != nil {
@@ -58,7 +74,7 @@ func Hold(dataDir string) (Holdings, error) {
 func (h Holdings) Exactly(pods sets.Set[string]) error {
 	var wrong []string
 	for kind, names := range h {
-		if _, counted := eachPod[kind]; counted || eachCluster[kind] > 0 {
+		if _, counted := eachPod[kind]; counted || eachCluster[kind] > 0 || kind == Sandbox {
 			continue
 		}
 		for _, name := range names { // of a pod, by its UID, or of nobody
@@ -107,8 +123,33 @@ func (h Holdings) processes(dataDir string) error {
 	return nil
 }
 
+// sandboxes are those that containerd knows. It returns the ids of the sandboxes that have ended: the kubelet keeps the last
+// one of a pod, for the logs of its containers, until the pod goes.
+func (h Holdings) sandboxes(ctx context.Context, dataDir string) (ended sets.Set[string], err error) {
+	containerd, err := remote.NewRemoteRuntimeServiceBuilder().
+		WithEndpoint("unix://" + filepath.Join(dataDir, "run/containerd.sock")).WithConnectionTimeout(askWithin).Build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer containerd.Close(ctx)
+	all, err := containerd.ListPodSandbox(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	ended = sets.New[string]()
+	for _, s := range all {
+		h.add(Sandbox, s.GetMetadata().GetUid())
+		if s.GetState() != runtimeapi.PodSandboxState_SANDBOX_READY {
+			ended.Insert(s.GetId())
+		}
+	}
+	return ended, nil
+}
+
 // mounts sorts what is mounted below the data directory by a part of its path.
-func (h Holdings) mounts(dataDir string) error {
+// The shared memory of a sandbox that was killed stays as long as the sandbox:
+// containerd unmounts it at the end of a sandbox that it stops, or removes.
+func (h Holdings) mounts(dataDir string, ended sets.Set[string]) error {
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return err
@@ -116,8 +157,9 @@ func (h Holdings) mounts(dataDir string) error {
 	for line := range strings.Lines(string(table)) {
 		const mountPoint = 4 // proc(5)
 		path, below := strings.CutPrefix(strings.Fields(line)[mountPoint], dataDir+"/")
-		if below {
-			h.add(kindOfMount(path), path)
+		kind := kindOfMount(path)
+		if below && !(kind == "shared memory" && ended.Has(filepath.Base(filepath.Dir(path)))) {
+			h.add(kind, path)
 		}
 	}
 	return nil
