@@ -74,8 +74,12 @@ func newReport(l layout.Layout) (report, error) {
 		return report{}, err
 	}
 	rep := report{State: s, DataDir: l.Root, Alive: instance.Alive(l), Logs: l.Logs()}
+	if pid := instance.PID(l); rep.Alive && pid != s.PID {
+		rep.Phase, rep.Error = instance.Waiting, whyWaiting(l, s)
+		rep.PID, rep.Parts = pid, nil
+	}
 	if rep.Alive {
-		rep.Memory = append(rep.Memory, memory{"ordinal", 1, resident(s.PID)})
+		rep.Memory = append(rep.Memory, memory{"ordinal", 1, resident(rep.PID)})
 	} else if s.Phase == instance.Running || s.Phase == instance.Starting || s.Phase == instance.Stopping {
 		rep.Phase, rep.Error = instance.Failed, "the cluster's process was killed; containers go on, and `ordinal up` takes them over"
 		if left, err := cluster.DiskLeft(l.Root); err == nil && left < full {

@@ -32,11 +32,14 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 	if err := o.complete(l, given); err != nil {
 		return err
 	}
+	if o.again {
+		return r.again(ctx, o, l)
+	}
 	if err := cluster.Check(o.cfg); err != nil {
 		return err
 	}
 	if o.detached {
-		return r.serve(ctx, o, l, nil)
+		return r.serve(ctx, o, l, nil, nil)
 	}
 	up, err := r.isUp(ctx, l)
 	switch {
@@ -56,7 +59,8 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 const dyingFor = 3 * time.Second
 
 // isUp says whether a cluster runs on the data directory. One that starts, stops
-// or was killed is waited for: it is up in the end, or its place is free.
+// or was killed is waited for: it is up in the end, or its place is free. One that
+// waits for its turn gives it up: a person is told at once why it cannot start.
 func (r *root) isUp(ctx context.Context, l layout.Layout) (bool, error) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -67,7 +71,11 @@ func (r *root) isUp(ctx context.Context, l layout.Layout) (bool, error) {
 			return false, err
 		}
 		late := time.Since(began) > dyingFor
-		if s.Phase == instance.Running && (late || answers(ctx, l)) {
+		if pid := instance.PID(l); late && pid != s.PID {
+			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return false, fmt.Errorf("ending process %d, which waits to start the cluster: %w", pid, err)
+			}
+		} else if s.Phase == instance.Running && (late || answers(ctx, l)) {
 			return true, nil
 		}
 		if late && !said {
@@ -109,6 +117,8 @@ func (r *root) alreadyUp(l layout.Layout) error {
 
 func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) error {
 	p := newProgress(r.out)
+	// Who started this process starts it again; systemd does.
+	nobody := func() {}
 	err := r.serve(ctx, o, l, func(s instance.State) {
 		switch s.Phase {
 		case instance.Running:
@@ -119,7 +129,7 @@ func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) 
 		case instance.Stopping:
 			p.once("Stopping.")
 		}
-	})
+	}, nobody)
 	if err != nil {
 		return err
 	}
@@ -133,14 +143,22 @@ func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) 
 }
 
 // serve runs the cluster in this process until ctx ends (nil) or a part fails.
-func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report func(instance.State)) error {
+// dismiss ends who would start it again; if nil, somebody is found once it runs: a
+// first start that fails is not repeated.
+func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report func(instance.State), dismiss func()) error {
 	if err := logToFile(l); err != nil {
 		return err
 	}
 	debug.SetGCPercent(gcPercent)
 	c, err := cluster.Start(ctx, o.cfg, klog.Background(), report)
 	if err != nil {
+		if ctx.Err() != nil && dismiss != nil {
+			dismiss()
+		}
 		return err
+	}
+	if dismiss == nil {
+		dismiss = o.mustStandBy(l)
 	}
 	if err := mergeKubeconfig(l, o.kubeconfig); err != nil {
 		klog.Background().Error(err, "the user's kubeconfig was left alone", "file", o.kubeconfig)
@@ -153,6 +171,7 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 				klog.Background().Error(err, "the cluster idles at a higher cost than it could")
 			}
 		case <-ctx.Done():
+			dismiss()
 			c.Stop()
 			return nil
 		case err := <-c.Failed():

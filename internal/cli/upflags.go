@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -19,7 +20,8 @@ type upOptions struct {
 	podCIDR, serviceCIDR string
 	nodes                string
 	kubeconfig           string
-	foreground, detached bool
+	foreground           bool
+	detached, again      bool
 }
 
 const upLong = `Start a Kubernetes on this machine and wait until pods can run.
@@ -51,7 +53,8 @@ func (r *root) newUp() *cobra.Command {
 	f.StringVar(&o.cfg.AuditLog, "audit-log", "", "file to which the API server writes its record")
 	f.StringVar(&o.kubeconfig, "kubeconfig", userKubeconfig(), `kubeconfig to add the context "ordinal" to; "" for none`)
 	f.BoolVar(&o.detached, "detached", false, "run as the background process of up")
-	_ = f.MarkHidden("detached")
+	f.BoolVar(&o.again, "again", false, "run in the place of a background process that has ended")
+	_ = errors.Join(f.MarkHidden("detached"), f.MarkHidden("again"))
 	return c
 }
 

@@ -63,13 +63,28 @@ func Start(ctx context.Context, cfg Config, log logr.Logger, report func(instanc
 	}
 	c := &Cluster{cfg: cfg, layout: l, pki: newPKI(l.PKI()), log: log, journal: newJournal(l, log, report), release: release}
 	c.parts = supervisor.New(c.journal.part)
-	c.journal.set(func(s *instance.State) { s.Nodes, s.Domain = cfg.nodes(), cfg.Domain })
+	notes := endOf(l)
+	c.journal.set(func(s *instance.State) { s.Nodes, s.Domain, s.Notes = cfg.nodes(), cfg.Domain, notes })
 	if err := c.start(ctx); err != nil {
 		c.Fail(err)
 		return nil, err
 	}
 	c.journal.set(func(s *instance.State) { s.Phase = instance.Running })
 	return c, nil
+}
+
+// endOf says how the last cluster on the data directory ended, unless that was
+// asked for or nothing had started.
+func endOf(l layout.Layout) []string {
+	last, err := instance.Read(l)
+	switch at := last.StartedAt.Format(time.DateTime); {
+	case err != nil || len(last.Parts) == 0 || last.Phase == instance.Stopped:
+		return nil
+	case last.Error != "":
+		return []string{fmt.Sprintf("the process before this one, started %s, failed: %s", at, last.Error)}
+	default:
+		return []string{fmt.Sprintf("the process before this one, started %s, was killed or ran out of memory or disk; pods went on", at)}
+	}
 }
 
 // RESTConfig is an administrator's.
@@ -167,7 +182,7 @@ func (c *Cluster) prepareNode() error {
 	if err := payload.Unpack(c.layout.Bin()); err != nil {
 		return err
 	}
-	c.journal.set(func(s *instance.State) { s.Notes = notes })
+	c.journal.set(func(s *instance.State) { s.Notes = append(s.Notes, notes...) })
 	return c.writeResolvConf()
 }
 

@@ -21,7 +21,7 @@ func enoughDisk(dir string) error {
 		return err
 	}
 	if left < leastDisk {
-		return fmt.Errorf("the disk of %s is full or nearly so (%d MB left, %d MB needed): free some space and start again; what is stored is intact", dir, left>>20, leastDisk>>20)
+		return fmt.Errorf("the disk of %s is full or nearly so (%d MB left, %d MB needed): free some space; what is stored is intact", dir, left>>20, leastDisk>>20)
 	}
 	return nil
 }

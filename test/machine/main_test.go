@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,7 +14,25 @@ import (
 // binary is the program under test, set before the first test.
 var binary string
 
+// hungry is the name under which this program is an image for pods that want more
+// memory than they may have.
+const hungry = "hungry"
+
+func eat() {
+	var eaten [][]byte
+	for {
+		mouthful := make([]byte, 1<<20)
+		for i := range mouthful {
+			mouthful[i] = 1
+		}
+		eaten = append(eaten, mouthful)
+	}
+}
+
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) == hungry {
+		eat()
+	}
 	if reason := rig.Lacking(); reason != "" {
 		fmt.Println("machine: NOT RUN on this machine:", reason)
 		return

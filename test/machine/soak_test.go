@@ -71,7 +71,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	must(t, eventually(s.nothingRemembered))
 	t.Log(summary(results))
 	// At last `ordinal down` finds nobody alive whom it could ask to end.
-	must(t, killed(ordinal, containerd)(s))
+	must(t, killed(standby, ordinal, containerd)(s))
 }
 
 func newSoak(t *testing.T) *soak {
@@ -111,20 +111,22 @@ func (s *soak) connect() (err error) {
 // round lets the users work, kills, has the cluster come back, and checks.
 func (s *soak) round(v victim) (r result, err error) {
 	r = result{victim: v.name, instant: time.Duration(s.random.IntN(3000)) * time.Millisecond}
+	before, err := s.cluster.Status()
+	if err != nil {
+		return r, err
+	}
 	finish := s.work()
 	pause(s.Context().Done(), r.instant)
 	killed := time.Now()
 	err = v.kill(s)
-	if v.serving && err == nil {
+	if v.after == nothing && err == nil {
 		pause(s.Context().Done(), time.Second) // the users go on meanwhile
 	}
 	if err := errors.Join(err, finish()); err != nil {
 		return r, err
 	}
-	if !v.serving {
-		if out, err := s.cluster.Try("up", "--kubeconfig", ""); err != nil {
-			return r, fmt.Errorf("ordinal up: %w\n%s", err, out)
-		}
+	if err := s.recovered(v.after, before); err != nil {
+		return r, err
 	}
 	r.up = time.Since(killed)
 	if err := s.connect(); err != nil {
@@ -139,6 +141,28 @@ func (s *soak) round(v victim) (r result, err error) {
 	r.ready = time.Since(killed)
 	r.files = len(s.counts)
 	return r, errors.Join(s.counts.onDisk(s.cluster.Dir, namespace), eventually(s.nothingLeaked))
+}
+
+// recovered has the cluster be up again after a kill.
+func (s *soak) recovered(after recovery, before rig.Status) error {
+	switch after {
+	case aPerson:
+		if out, err := s.cluster.Try("up", "--kubeconfig", ""); err != nil {
+			return fmt.Errorf("ordinal up: %w\n%s", err, out)
+		}
+	case itself:
+		return eventually(func() error { return cameBack(s.cluster, before) })
+	}
+	return nil
+}
+
+// cameBack objects until another process than before runs the cluster.
+func cameBack(c rig.Cluster, before rig.Status) error {
+	now, err := c.Status()
+	if err == nil && (!now.Alive || now.Phase != "running" || now.PID == before.PID) {
+		err = fmt.Errorf("the cluster did not come back by itself: %+v", now)
+	}
+	return err
 }
 
 // work has everybody work until finish is called, which returns what they have

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,24 +16,33 @@ import (
 
 // A victim is what a round kills.
 type victim struct {
-	name    string
-	kill    func(*soak) error
-	serving bool // the API server lives on
+	name  string
+	kill  func(*soak) error
+	after recovery
 }
+
+// A recovery is what it takes after a kill to have an API server.
+type recovery int
+
+const (
+	nothing recovery = iota // it has lived on
+	itself                  // the standby starts the cluster again
+	aPerson                 // `ordinal up`
+)
 
 // victims is one deck of them. A round takes the next, so that ten rounds have
 // seen each.
 var victims = []victim{
-	{name: "ordinal", kill: killed(ordinal)},
-	{name: "ordinal", kill: killed(ordinal)},
-	{name: "ordinal", kill: killed(ordinal)},
-	{name: "ordinal, and again as it starts", kill: killedAgain},
-	{name: "ordinal and containerd", kill: killed(ordinal, containerd)},
-	{name: "ordinal and all shims", kill: killed(ordinal, shims)},
-	{name: "everything", kill: killed(ordinal, containerd, shims)},
-	{name: "containerd", kill: killed(containerd), serving: true},
-	{name: "one shim", kill: killed(oneShim), serving: true},
-	{name: "all shims", kill: killed(shims), serving: true},
+	{"ordinal", killed(ordinal), itself},
+	{"ordinal", killed(ordinal), itself},
+	{"ordinal and its standby", killed(standby, ordinal), aPerson},
+	{"ordinal, and again as it starts", killedAgain, aPerson},
+	{"ordinal and containerd", killed(ordinal, containerd), itself},
+	{"ordinal and all shims", killed(ordinal, shims), itself},
+	{"everything", killed(standby, ordinal, containerd, shims), aPerson},
+	{"containerd", killed(containerd), nothing},
+	{"one shim", killed(oneShim), nothing},
+	{"all shims", killed(shims), nothing},
 }
 
 // victim is the one of round n: a deck is shuffled when the last one is used up.
@@ -80,6 +90,24 @@ func ordinal(s *soak) ([]int, error) {
 	return pids, nil
 }
 
+// standby is what would start the cluster again.
+func standby(s *soak) ([]int, error) {
+	pids := running(shell())
+	return slices.DeleteFunc(pids, func(pid int) bool {
+		args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		return !strings.Contains(string(args), "\x00--again\x00--data-dir\x00"+s.cluster.Dir+"\x00")
+	}), nil
+}
+
+// shell is the program that /bin/sh is.
+func shell() string {
+	path, err := filepath.EvalSymlinks("/bin/sh")
+	if err != nil {
+		return "/bin/sh"
+	}
+	return path
+}
+
 func containerd(s *soak) ([]int, error) {
 	return running(filepath.Join(s.cluster.Dir, "bin/containerd")), nil
 }
@@ -113,7 +141,7 @@ func running(program string) []int {
 
 // killedAgain kills the cluster's process, and the next one while it starts.
 func killedAgain(s *soak) error {
-	if err := killed(ordinal)(s); err != nil {
+	if err := killed(standby, ordinal)(s); err != nil {
 		return err
 	}
 	up := s.cluster.Command("up", "--kubeconfig", "")
@@ -121,7 +149,7 @@ func killedAgain(s *soak) error {
 		return err
 	}
 	pause(s.Context().Done(), time.Duration(s.random.IntN(5000))*time.Millisecond)
-	err := killed(ordinal)(s)
+	err := killed(standby, ordinal)(s)
 	_ = up.Wait() // killed with the cluster, or done before
 	return err
 }

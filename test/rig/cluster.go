@@ -62,7 +62,7 @@ func (c Cluster) Up(images ...string) error {
 		return fmt.Errorf("ordinal up: %w\n%s", err, out)
 	}
 	for _, image := range images {
-		if err := c.loadCounter(image); err != nil {
+		if err := c.Load("../../bin/counter", image, "tar", "test"); err != nil {
 			return err
 		}
 	}
@@ -89,13 +89,15 @@ func (c Cluster) Status() (Status, error) {
 	return s, json.Unmarshal(out, &s)
 }
 
-// loadCounter loads examples/counter under the given name.
-func (c Cluster) loadCounter(name string) error {
-	image, err := ociimage.Build("../../bin/counter", "tar", "test")
+// Load loads an image under the given name. It holds a static program, which has
+// that name and the links there too.
+func (c Cluster) Load(program, name string, links ...string) error {
+	command, _, _ := strings.Cut(name, ":")
+	image, err := ociimage.Build(program, append(links, command)...)
 	if err != nil {
-		return fmt.Errorf("making the image of the counter (`make image` compiles it): %w", err)
+		return fmt.Errorf("making the image %s (`make image` compiles the counter): %w", name, err)
 	}
-	path := filepath.Join(c.Dir, "counter.tar")
+	path := filepath.Join(c.Dir, "image.tar")
 	file, err := os.Create(path)
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func SetAside(binary string) (goOn func(), err error) {
 		return nil, fmt.Errorf("ordinal down: %w\n%s", err, out)
 	}
 	up := slices.DeleteFunc(strings.Split(strings.TrimRight(string(commandLine), "\x00"), "\x00"),
-		func(arg string) bool { return arg == "--detached" || arg == "--foreground" })
+		func(arg string) bool { return arg == "--detached" || arg == "--again" || arg == "--foreground" })
 	return func() {
 		if out, err := other.Try(up[1:]...); err != nil {
 			fmt.Fprintf(os.Stderr, "the cluster that was set aside did not come back: %v\n%s", err, out)

@@ -30,8 +30,11 @@ const format = "1"
 // Phase is the state of the whole cluster.
 type Phase string
 
-// The phases of a cluster.
+// The phases of a cluster. One that waits has ended and will start again; no
+// state file says so, since the disk may be full: it is waiting when the lock is
+// held by another process than the one of the state.
 const (
+	Waiting  Phase = "waiting"
 	Starting Phase = "starting"
 	Running  Phase = "running"
 	Stopping Phase = "stopping"
@@ -96,14 +99,22 @@ func Acquire(l layout.Layout) (release func(), err error) {
 		f.Close()
 		return nil, &InUse{l.Root, PID(l)}
 	}
-	if err := os.WriteFile(l.PIDFile(), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+	if err := writePID(l); err != nil {
 		f.Close()
 		return nil, err
 	}
-	return func() {
-		_ = os.Remove(l.PIDFile())
-		f.Close()
-	}, nil
+	return func() { f.Close() }, nil
+}
+
+// writePID writes over what is there and always as much, so that it can be done
+// on a full disk too.
+func writePID(l layout.Layout) error {
+	f, err := os.OpenFile(l.PIDFile(), os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "%-10d\n", os.Getpid())
+	return errors.Join(err, f.Close())
 }
 
 func checkFormat(l layout.Layout) error {
@@ -134,7 +145,8 @@ func Alive(l layout.Layout) bool {
 	return errors.Is(err, syscall.EWOULDBLOCK)
 }
 
-// PID is the process id of the cluster on the data directory, or 0.
+// PID is the process id of who holds the lock of the data directory, or held it
+// last; 0 if nobody has.
 func PID(l layout.Layout) int {
 	data, err := os.ReadFile(l.PIDFile())
 	if err != nil {
