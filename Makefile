@@ -86,6 +86,10 @@ mutants: ## Plant bugs in the controller, and see the simulator find each (about
 integration: payload ## Tests against the embedded control plane with simulated nodes; no privilege needed
 	@$(STEP) "integration tests" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
 
+.PHONY: sick
+sick: payload ## The integration tests with an API on which a tenth of the controller's requests goes wrong
+	@ORDINAL_SICK_SEED=$(or $(SEED),1) $(STEP) "integration tests with a sick API" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
+
 .PHONY: takeover
 takeover: build intree ## Test that sets can be taken over from the in-tree controller, and given back
 	@$(STEP) "takeover test" go test -ldflags=-w -count=1 -timeout 10m ./test/takeover/...

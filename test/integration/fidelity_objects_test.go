@@ -100,8 +100,6 @@ func copyInto(from, to client.Object) error {
 	return json.Unmarshal(data, to)
 }
 
-func copyOf(o client.Object) client.Object { return o.DeepCopyObject().(client.Object) }
-
 func itemsOf(list client.ObjectList) ([]client.Object, error) {
 	items, err := meta.ExtractList(list)
 	if err != nil {

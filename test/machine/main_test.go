@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -18,14 +19,12 @@ var binary string
 // memory than they may have.
 const hungry = "hungry"
 
+// eaten is global, so that nothing of it is ever collected.
+var eaten [][]byte
+
 func eat() {
-	var eaten [][]byte
 	for {
-		mouthful := make([]byte, 1<<20)
-		for i := range mouthful {
-			mouthful[i] = 1
-		}
-		eaten = append(eaten, mouthful)
+		eaten = append(eaten, bytes.Repeat([]byte{1}, 1<<20))
 	}
 }
 
