@@ -73,6 +73,16 @@ vuln: $(TOOLS) ## Fail on known vulnerabilities (make check only reports them: t
 unit: payload ## Unit tests
 	@$(STEP) "unit tests" go test -ldflags=-w $$(go list ./... | grep -v /test/)
 
+.PHONY: race
+race: deps ## The race detector: on what does not link Kubernetes, and on a controller that runs the integration tests
+	@$(STEP) "tests under the race detector" hack/race.sh
+	@CGO_ENABLED=1 $(STEP) "build a controller with the race detector" go build -race -o bin/ordinal-controller-race ./cmd/ordinal-controller
+	@ORDINAL_CONTROLLER=$(CURDIR)/bin/ordinal-controller-race $(STEP) "integration tests of that controller" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
+
+.PHONY: fuzz
+fuzz: payload ## Fuzz what parses input, each target for FUZZTIME (10s)
+	@$(STEP) "fuzz" hack/fuzz.sh
+
 .PHONY: soak
 soak: ## Play new simulated histories for FOR (1m), on all cores, until one breaks a promise
 	@$(STEP) "build the simulator" go build -o bin/soak ./internal/sim/soak
@@ -107,7 +117,7 @@ soak-machine: build image ## Kill a real cluster at random instants, ROUNDS time
 	@$(STEP) "kill a real cluster" go test -ldflags=-w -v -count=1 -timeout 0 -run TestKilledAtAnyMoment ./test/machine -rounds $(or $(ROUNDS),100)
 
 .PHONY: test
-test: build image check unit integration sick takeover e2e machine ## All of it: check, unit, integration, sick, takeover and, where the machine can, e2e and machine
+test: build image check unit fuzz integration sick race takeover e2e machine ## All of it; e2e and machine where the machine can run containers
 
 .PHONY: intree
 intree: deps ## Build bin/intree: upstream's StatefulSet controller alone, to compare with

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ordinal.dev/ordinal/internal/cluster"
+	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/version"
 )
@@ -68,7 +68,7 @@ whose StatefulSets behave.
 		SilenceErrors: true,
 		Version:       version.Ordinal(),
 	}
-	dir := cluster.Default().DataDir
+	dir := config.Default().DataDir
 	if env := os.Getenv("ORDINAL_DATA_DIR"); env != "" {
 		dir = env
 	}

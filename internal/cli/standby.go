@@ -13,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"ordinal.dev/ordinal/internal/cluster"
+	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/logs"
@@ -118,7 +119,7 @@ func (o *upOptions) waitForTurn(ctx context.Context, l layout.Layout) error {
 // whyWaiting is what somebody who waits for its turn waits for.
 func whyWaiting(l layout.Layout, last instance.State) string {
 	const then = "the cluster starts by itself as soon as it can; pods that run go on"
-	if cfg, err := cluster.Saved(l); err == nil {
+	if cfg, err := config.Saved(l); err == nil {
 		if err := cluster.Check(cfg); err != nil {
 			return fmt.Sprintf("%v; %s", err, then)
 		}

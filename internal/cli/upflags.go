@@ -10,13 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ordinal.dev/ordinal/internal/cluster"
+	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 )
 
 // upOptions are up's flags as typed by the user.
 type upOptions struct {
-	cfg                  cluster.Config
+	cfg                  config.Config
 	podCIDR, serviceCIDR string
 	nodes                string
 	kubeconfig           string
@@ -31,7 +31,7 @@ It needs root. With --nodes simulated it needs no privilege: API, controllers,
 scheduler and volumes are real, and pods only pretend to run.`
 
 func (r *root) newUp() *cobra.Command {
-	o := upOptions{cfg: cluster.Default()}
+	o := upOptions{cfg: config.Default()}
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start the cluster",
@@ -61,7 +61,7 @@ func (r *root) newUp() *cobra.Command {
 // complete parses what flags carry as text, and takes the rest from the last
 // start.
 func (o *upOptions) complete(l layout.Layout, given func(flag string) bool) error {
-	cfg, err := cluster.Saved(l)
+	cfg, err := config.Saved(l)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/logs"
@@ -38,7 +39,7 @@ const (
 
 // Cluster is a running cluster.
 type Cluster struct {
-	cfg     Config
+	cfg     config.Config
 	layout  layout.Layout
 	pki     pki.Dir
 	server  string // URL of the API server
@@ -52,11 +53,11 @@ type Cluster struct {
 // run. report, which may be nil, is told of every change on the way. On an
 // error all that was started is stopped again, and containers that were
 // running go on.
-func Start(ctx context.Context, cfg Config, log logr.Logger, report func(instance.State)) (*Cluster, error) {
-	if err := cfg.validate(); err != nil {
+func Start(ctx context.Context, cfg config.Config, log logr.Logger, report func(instance.State)) (*Cluster, error) {
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	l := cfg.layout()
+	l := cfg.Layout()
 	release, err := instance.Acquire(l)
 	if err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func Start(ctx context.Context, cfg Config, log logr.Logger, report func(instanc
 	c := &Cluster{cfg: cfg, layout: l, pki: newPKI(l.PKI()), log: log, journal: newJournal(l, log, report), release: release}
 	c.parts = supervisor.New(c.journal.part)
 	notes := endOf(l)
-	c.journal.set(func(s *instance.State) { s.Nodes, s.Domain, s.Notes = cfg.nodes(), cfg.Domain, notes })
+	c.journal.set(func(s *instance.State) { s.Nodes, s.Domain, s.Notes = cfg.Nodes(), cfg.Domain, notes })
 	if err := c.start(ctx); err != nil {
 		c.Fail(err)
 		return nil, err
@@ -128,15 +129,15 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := enoughDisk(c.layout.Root); err != nil {
 		return err
 	}
-	if err := c.cfg.save(); err != nil {
+	if err := c.cfg.Save(); err != nil {
 		return err
 	}
-	if !c.cfg.simulated() {
+	if !c.cfg.Simulated() {
 		if err := c.prepareNode(); err != nil {
 			return err
 		}
 	}
-	api, err := listen(netip.AddrPortFrom(c.cfg.address(), uint16(c.cfg.APIPort)), "--api-port")
+	api, err := listen(netip.AddrPortFrom(c.address(), uint16(c.cfg.APIPort)), "--api-port")
 	if err != nil {
 		return err
 	}
@@ -192,7 +193,7 @@ func (c *Cluster) portsFree() error {
 		port int
 		flag string
 	}{{c.cfg.KubeletPort, "--kubelet-port"}, {c.cfg.ImagesPort, "--images-port"}, {dnsPort, "--pod-cidr (names are served on port 53 of the pod network's first address)"}} {
-		l, err := listen(netip.AddrPortFrom(c.cfg.address(), uint16(p.port)), p.flag)
+		l, err := listen(netip.AddrPortFrom(c.address(), uint16(p.port)), p.flag)
 		if err != nil {
 			return err
 		}
@@ -206,7 +207,7 @@ func (c *Cluster) portsFree() error {
 // writeResolvConf is what pods with the machine's DNS get: its own may be on a
 // loopback address that a pod does not share.
 func (c *Cluster) writeResolvConf() error {
-	text := "nameserver " + c.cfg.address().String() + "\n"
+	text := "nameserver " + c.address().String() + "\n"
 	machine, _ := os.ReadFile("/etc/resolv.conf")
 	for line := range strings.Lines(string(machine)) {
 		if strings.HasPrefix(line, "search ") {
@@ -228,29 +229,29 @@ func (c *Cluster) startStages(ctx context.Context, api net.Listener) error {
 	if err := c.parts.Start(ctx, patience, store...); err != nil {
 		return err
 	}
-	if !c.cfg.simulated() {
+	if !c.cfg.Simulated() {
 		go c.offerImages()
 	}
 	if err := c.parts.Start(ctx, patience, c.apiServer(api)); err != nil {
 		return err
 	}
-	config, err := c.RESTConfig()
+	admin, err := c.RESTConfig()
 	if err != nil {
 		return err
 	}
-	client, err := kubernetes.NewForConfig(config)
+	client, err := kubernetes.NewForConfig(admin)
 	if err != nil {
 		return err
 	}
 	if err := grant(ctx, client); err != nil {
 		return err
 	}
-	if !c.cfg.simulated() {
+	if !c.cfg.Simulated() {
 		if err := node.MarkStopped(ctx, c.layout, client); err != nil {
 			return fmt.Errorf("correcting the status of pods that stopped: %w", err)
 		}
 	}
-	rest, err := c.workStage(ca, config)
+	rest, err := c.workStage(ca, admin)
 	if err != nil {
 		return err
 	}
@@ -266,11 +267,12 @@ func (c *Cluster) logOf(err error) string {
 	return c.layout.Log("ordinal")
 }
 
-func (c Config) nodes() string {
-	if c.simulated() {
-		return fmt.Sprintf("simulated=%d", c.SimulatedNodes)
+// address is where everything of this cluster listens.
+func (c *Cluster) address() netip.Addr {
+	if c.cfg.Simulated() {
+		return netip.MustParseAddr("127.0.0.1")
 	}
-	return "this machine"
+	return node.Gateway(c.cfg.PodCIDR)
 }
 
 // Teardown removes what a cluster left on the machine, other than its data.

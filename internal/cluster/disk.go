@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/node"
 )
@@ -29,13 +30,13 @@ func enoughDisk(dir string) error {
 // Check makes the data directory, or says why this user, machine or directory
 // can have no such cluster. Start finds the same; a caller that starts it in
 // another process can say it sooner.
-func Check(c Config) error {
-	if !c.simulated() {
+func Check(c config.Config) error {
+	if !c.Simulated() {
 		if err := node.Privileged(); err != nil {
 			return err
 		}
 	}
-	if err := instance.Prepare(c.layout()); err != nil {
+	if err := instance.Prepare(c.Layout()); err != nil {
 		return err
 	}
 	return enoughDisk(c.DataDir)

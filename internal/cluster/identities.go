@@ -56,7 +56,7 @@ func (c *Cluster) makeIdentities() (*pki.Authority, error) {
 }
 
 func (c *Cluster) leaves() []pki.Leaf {
-	address := c.cfg.address().String()
+	address := c.address().String()
 	service := node.Gateway(c.cfg.ServiceCIDR).String() // the first address is the API server's
 	return []pki.Leaf{
 		{Name: controlplane.APIServerCert, User: "kube-apiserver", Hosts: []string{

@@ -30,7 +30,7 @@ const dnsPort = 53
 // storeStage is what needs no API: the store, and what runs containers.
 func (c *Cluster) storeStage(ctx context.Context) ([]supervisor.Part, error) {
 	parts := []supervisor.Part{etcd.New(c.layout.Etcd(), c.layout.EtcdSocket(), c.layout.Log("etcd"))}
-	if c.cfg.simulated() {
+	if c.cfg.Simulated() {
 		return parts, nil
 	}
 	store, err := images.Open(c.layout.Images())
@@ -44,7 +44,7 @@ func (c *Cluster) storeStage(ctx context.Context) ([]supervisor.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	address := netip.AddrPortFrom(c.cfg.address(), uint16(c.cfg.ImagesPort)).String()
+	address := netip.AddrPortFrom(c.address(), uint16(c.cfg.ImagesPort)).String()
 	mirror := images.Mirror{
 		Address: address, CA: c.pki.Cert(controlplane.AuthorityCert),
 		Cert: c.pki.Cert(containerdIdentity), Key: c.pki.Key(containerdIdentity),
@@ -93,15 +93,16 @@ func (c *Cluster) offerImages() {
 
 func (c *Cluster) apiServer(listener net.Listener) supervisor.Part {
 	return &controlplane.APIServer{
-		Listener:    listener,
-		Etcd:        "unix://" + c.layout.EtcdSocket(),
-		PKI:         c.pki,
-		ServiceCIDR: c.cfg.ServiceCIDR,
-		Domain:      c.cfg.Domain,
-		Kubeconfig:  c.layout.Kubeconfig(),
-		Advertise:   !c.cfg.simulated(),
-		AuditPolicy: c.cfg.AuditPolicy,
-		AuditLog:    c.cfg.AuditLog,
+		Listener:      listener,
+		Etcd:          "unix://" + c.layout.EtcdSocket(),
+		PKI:           c.pki,
+		ServiceCIDR:   c.cfg.ServiceCIDR,
+		Domain:        c.cfg.Domain,
+		Kubeconfig:    c.layout.Kubeconfig(),
+		Advertise:     !c.cfg.Simulated(),
+		AuditPolicy:   c.cfg.AuditPolicy,
+		AuditLog:      c.cfg.AuditLog,
+		EnforceOwners: c.cfg.EnforceOwners,
 	}
 }
 
@@ -130,7 +131,7 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 		}
 		parts = append(parts, sets)
 	}
-	if c.cfg.simulated() {
+	if c.cfg.Simulated() {
 		nodes, err := simnode.New(simnode.Config{Client: admin, Nodes: c.cfg.SimulatedNodes, PodCIDR: c.cfg.PodCIDR, Log: c.log.WithName("nodes")})
 		if err != nil {
 			return nil, err
@@ -142,10 +143,10 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 		PKI:        c.pki,
 		Authority:  ca.CertFile(),
 		Kubeconfig: c.layout.KubeconfigFor(node.KubeletCert),
-		Address:    c.cfg.address(),
+		Address:    c.address(),
 		Port:       c.cfg.KubeletPort,
 		Domain:     c.cfg.Domain,
-		DNS:        c.cfg.address(),
+		DNS:        c.address(),
 		ClientCert: controlplane.KubeletClientCert,
 	}))
 	names, err := c.names()
@@ -154,7 +155,7 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 	}
 	parts = append(parts, names)
 	if node.HasNFT() {
-		parts = append(parts, &node.Proxy{Kubeconfig: c.layout.KubeconfigFor(proxyIdentity), PodCIDR: c.cfg.PodCIDR, Address: c.cfg.address()})
+		parts = append(parts, &node.Proxy{Kubeconfig: c.layout.KubeconfigFor(proxyIdentity), PodCIDR: c.cfg.PodCIDR, Address: c.address()})
 	}
 	return parts, nil
 }
@@ -176,7 +177,7 @@ func (c *Cluster) names() (supervisor.Part, error) {
 	}
 	return dns.New(dns.Config{
 		Client:     client,
-		Address:    netip.AddrPortFrom(c.cfg.address(), dnsPort),
+		Address:    netip.AddrPortFrom(c.address(), dnsPort),
 		Domain:     c.cfg.Domain,
 		Ranges:     []netip.Prefix{c.cfg.PodCIDR, c.cfg.ServiceCIDR},
 		ResolvConf: "/etc/resolv.conf",

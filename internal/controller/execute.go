@@ -243,6 +243,9 @@ func (p *pass) update(ctx context.Context, object client.Object, change plan.Cha
 	metadata := map[string]any{"uid": object.GetUID(), "resourceVersion": object.GetResourceVersion()}
 	patch := map[string]any{"metadata": metadata}
 	if change.Number != 0 {
+		if err := p.stillAsked(ctx); err != nil {
+			return err
+		}
 		patch["revision"] = change.Number
 	}
 	if change.Labels != nil {

@@ -131,7 +131,7 @@ func (r *reconciler) untouched(ctx context.Context, s plan.Snapshot, m *memory) 
 		r.tookOver = sets.ResourceVersion
 	}
 	asMade := s.Set.Generation == 1 && s.Set.Status.ObservedGeneration == 0 && len(s.Pods) == 0
-	return asMade && !m.uncertain && newer(s.Set.ResourceVersion, r.tookOver), nil
+	return asMade && !m.uncertain && m.conflicts == 0 && newer(s.Set.ResourceVersion, r.tookOver), nil
 }
 
 // uncertain reports whether a write that ended so may have been made all the
@@ -160,6 +160,22 @@ func (p *pass) adoptable(ctx context.Context) error {
 	}
 	if fresh.UID != p.set.UID || fresh.DeletionTimestamp != nil {
 		return stale(fresh, "it has been deleted, so it adopts nothing")
+	}
+	return nil
+}
+
+// stillAsked returns an error unless the set's specification is still the one that
+// was planned for, and has the set wait for the newer one. The order of revisions
+// follows from the specification alone: two controllers, one of which is behind,
+// would renumber them in turn for as long as both lead.
+func (p *pass) stillAsked(ctx context.Context) error {
+	fresh := &appsv1.StatefulSet{}
+	if err := p.fresh.Get(ctx, client.ObjectKeyFromObject(p.set), fresh); err != nil {
+		return err
+	}
+	if fresh.UID != p.set.UID || fresh.Generation != p.set.Generation {
+		p.memory.expectations.wrote(kindSet, fresh.ResourceVersion)
+		return stale(fresh, "its specification has changed")
 	}
 	return nil
 }

@@ -12,9 +12,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/revision"
 )
 
 func TestAPodIsNotCreatedOnAClaimThatIsBeingDeletedOrGone(t *testing.T) {
@@ -75,6 +77,71 @@ func TestANewControllerWaitsUntilItsCacheShowsWhatThePredecessorDid(t *testing.T
 	past.then = []*corev1.Pod{w.pod("web-0")}
 	if writes, _, err := w.reconcile(); err != nil || !slices.Contains(writes, "create controllerrevisions web-"+hashOf(t, set)) {
 		t.Errorf("the cache shows what is so, and the controller wrote %v (%v)", writes, err)
+	}
+}
+
+// Of two controllers that lead at once, the one that does not know of the newest
+// specification must not put an older revision on top: they would do so in turn.
+func TestARevisionIsNotRenumberedForAnOlderSpecification(t *testing.T) {
+	set := web(1)
+	first, err := revision.New(set, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, set, first)
+	planned, m := w.set(), w.r.memories.of(webKey)
+	renumber := plan.Action{Verb: plan.Update, Object: first, Change: plan.Change{Number: 3}}
+	if err := w.api.Get(t.Context(), client.ObjectKeyFromObject(first), first); err != nil {
+		t.Fatal(err)
+	}
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Template.Spec.Containers[0].Image = "app:B" })
+	if err := w.r.executor.do(t.Context(), planned, []plan.Action{renumber}, m); !apierrors.IsConflict(err) || len(w.writes) > 0 {
+		t.Errorf("a revision was renumbered for an older specification: %v (%v)", w.writes, err)
+	}
+	if behind := m.expectations.pending(&apiView{behind: kindSet}); behind != kindSet {
+		t.Errorf("waiting for the cache of %q, want that of sets", behind)
+	}
+	if err := w.do(renumber); err != nil || len(w.writes) != 1 {
+		t.Errorf("for the newest specification, renumbering wrote %v (%v)", w.writes, err)
+	}
+}
+
+// olderSet is a cache that shows the set as it once was.
+type olderSet struct {
+	*apiView
+	then *appsv1.StatefulSet
+}
+
+func (v olderSet) set(context.Context, types.NamespacedName) (*appsv1.StatefulSet, error) {
+	return v.then, nil
+}
+
+func TestAStatusThatIsRefusedTwiceIsNotWrittenAgainBeforeTheCacheShowsWhy(t *testing.T) {
+	w := newWorld(t, web(1))
+	w.settle()
+	current := w.r.view
+	w.r.view = olderSet{&apiView{liveView: liveView{w.api}, behind: kindSet}, w.set()}
+	w.change(func(set *appsv1.StatefulSet) { metav1.SetMetaDataAnnotation(&set.ObjectMeta, "note", "new") })
+	pod := w.pod("web-0")
+	pod.Status.Conditions[0].Status = corev1.ConditionFalse
+	if err := w.api.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for range 6 {
+		writes, _, err := w.reconcile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused += len(writes)
+		w.clock.Step(2 * statusDelay)
+	}
+	if refused != 2 {
+		t.Errorf("the status was tried %d times on a cache that is behind, want 2", refused)
+	}
+	w.r.view = current
+	if writes, _, err := w.reconcile(); err != nil || len(writes) != 1 {
+		t.Errorf("the cache shows the set as it is, and the controller wrote %v (%v)", writes, err)
 	}
 }
 

@@ -106,6 +106,7 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 		// it not, the pauses grow as they do after errors.
 		log.FromContext(ctx).V(1).Info("an object has changed under the plan, planning again", "conflict", conflict.Error())
 		pause := min(firstRetry<<min(m.conflicts, 10), lastRetry)
+		m.caughtUp = m.caughtUp && m.conflicts == 0 // twice in a row: the cache does not show it yet
 		m.conflicts++
 		return reconcile.Result{RequeueAfter: soonest(pause, statusDue)}, nil
 	}

@@ -26,6 +26,7 @@ func TestKubectlReads(t *testing.T) {
 		{"Volume Claims", []string{"describe", "sts", "counter"}},
 		{"counter-0: serving on", []string{"logs", "counter-0"}},
 		{"condition met", []string{"wait", "--for=condition=Ready", "pod/counter-0", "--timeout=10s"}},
+		{"condition met", []string{"wait", "--for=condition=Available", "sts/counter", "--timeout=10s"}},
 		{"podManagementPolicy", []string{"explain", "statefulset.spec"}},
 		{"counter", []string{"rollout", "history", "sts/counter"}},
 	} {

@@ -12,10 +12,10 @@ import (
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
 	"ordinal.dev/ordinal/internal/cluster"
+	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 )
 
@@ -55,12 +55,13 @@ func runWithCluster(m *testing.M) (int, error) {
 	}
 	klog.SetOutput(logs)
 
-	cfg := cluster.Default()
+	cfg := config.Default()
 	cfg.DataDir = dir
 	cfg.SimulatedNodes = 3
 	cfg.APIPort, cfg.KubeletPort = 0, 0
-	sick := os.Getenv(sickSeed)
-	cfg.NoController = sick != ""
+	cfg.EnforceOwners = true // the strictest that a controller meets
+	other := otherController()
+	cfg.NoController = other != nil
 	c, err := cluster.Start(context.Background(), cfg, logr.Discard(), nil)
 	if err != nil {
 		return 0, err
@@ -74,14 +75,10 @@ func runWithCluster(m *testing.M) (int, error) {
 	if admin, err = kubernetes.NewForConfig(adminConfig); err != nil {
 		return 0, err
 	}
-	if sick == "" {
+	if other == nil {
 		return m.Run(), nil
 	}
-	own, err := clientcmd.BuildConfigFromFlags("", layout.Layout{Root: dir}.KubeconfigFor("ordinal-controller"))
-	if err != nil {
-		return 0, err
-	}
-	stop, err := sickController(own, sick)
+	stop, err := other(layout.Layout{Root: dir}.KubeconfigFor("ordinal-controller"))
 	if err != nil {
 		return 0, err
 	}

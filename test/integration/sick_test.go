@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"ordinal.dev/ordinal/internal/controller"
 )
@@ -71,7 +71,11 @@ type sickness struct {
 
 // sickController runs the controller on a connection that is sick, until stop is
 // called, which tells what has gone wrong.
-func sickController(config *rest.Config, seed string) (stop func() error, err error) {
+func sickController(kubeconfig, seed string) (stop func() error, err error) {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return nil, err
+	}
 	n, err := strconv.ParseUint(seed, 10, 64)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", sickSeed, err)

@@ -43,6 +43,8 @@ type APIServer struct {
 	Advertise bool
 	// AuditPolicy and AuditLog switch on auditing; empty for none.
 	AuditPolicy, AuditLog string
+	// EnforceOwners switches OwnerReferencesPermissionEnforcement on.
+	EnforceOwners bool
 }
 
 // Name implements supervisor.Part.
@@ -97,7 +99,11 @@ func (a *APIServer) options() *options.ServerRunOptions {
 
 	a.authenticate(s)
 	s.Authorization.Modes = []string{"Node", "RBAC"}
-	s.Admission.GenericAdmission.EnablePlugins = append(s.Admission.GenericAdmission.EnablePlugins, "NodeRestriction")
+	plugins := []string{"NodeRestriction"}
+	if a.EnforceOwners {
+		plugins = append(plugins, "OwnerReferencesPermissionEnforcement")
+	}
+	s.Admission.GenericAdmission.EnablePlugins = append(s.Admission.GenericAdmission.EnablePlugins, plugins...)
 
 	client := a.pair(KubeletClientCert)
 	s.KubeletConfig.TLSClientConfig.CertFile, s.KubeletConfig.TLSClientConfig.KeyFile = client.CertFile, client.KeyFile

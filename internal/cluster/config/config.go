@@ -1,4 +1,7 @@
-package cluster
+// Package config is what a cluster is started with: the flags of `ordinal up`,
+// kept in the data directory for the next start. It reads and writes one file and
+// needs none of a cluster's parts.
+package config
 
 import (
 	"encoding/json"
@@ -11,7 +14,6 @@ import (
 	"syscall"
 
 	"ordinal.dev/ordinal/internal/cluster/layout"
-	"ordinal.dev/ordinal/internal/cluster/node"
 )
 
 // Config describes a cluster. Default is the one `ordinal up` starts.
@@ -32,6 +34,10 @@ type Config struct {
 	// AuditPolicy is a file for the API server; with AuditLog it switches
 	// auditing on.
 	AuditPolicy, AuditLog string
+	// EnforceOwners has the API server ask for more of who changes an object's
+	// owners (its OwnerReferencesPermissionEnforcement). Some operators do not have
+	// the permissions that this takes.
+	EnforceOwners bool
 }
 
 // Saved is the configuration that the data directory was last started with,
@@ -51,26 +57,26 @@ func Saved(l layout.Layout) (Config, error) {
 	return c, nil
 }
 
-// save keeps the configuration for the next start. What Services and volumes
+// Save keeps the configuration for the next start. What Services and volumes
 // already hold cannot be changed under them.
-func (c Config) save() error {
-	before, err := Saved(c.layout())
+func (c Config) Save() error {
+	before, err := Saved(c.Layout())
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(c.layout().Config()); err == nil {
+	if _, err := os.Stat(c.Layout().Config()); err == nil {
 		switch {
 		case before.ServiceCIDR != c.ServiceCIDR:
 			return fmt.Errorf("this cluster's Services have addresses in %s, which cannot become %s: leave --service-cidr out, or begin anew with another --data-dir", before.ServiceCIDR, c.ServiceCIDR)
-		case before.simulated() != c.simulated():
-			return fmt.Errorf("this cluster was made with nodes that are %s, which its volumes are bound to: leave --nodes out, or begin anew with another --data-dir", before.nodes())
+		case before.Simulated() != c.Simulated():
+			return fmt.Errorf("this cluster was made with nodes that are %s, which its volumes are bound to: leave --nodes out, or begin anew with another --data-dir", before.Nodes())
 		}
 	}
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(c.layout().Config(), data, 0o644)
+	return os.WriteFile(c.Layout().Config(), data, 0o644)
 }
 
 // Default is the cluster that `ordinal up` starts.
@@ -86,21 +92,16 @@ func Default() Config {
 	}
 }
 
-func (c Config) simulated() bool { return c.SimulatedNodes > 0 }
+// Simulated says whether the nodes are.
+func (c Config) Simulated() bool { return c.SimulatedNodes > 0 }
 
-func (c Config) layout() layout.Layout { return layout.Layout{Root: c.DataDir} }
-
-// address is where everything of this cluster listens.
-func (c Config) address() netip.Addr {
-	if c.simulated() {
-		return netip.MustParseAddr("127.0.0.1")
-	}
-	return node.Gateway(c.PodCIDR)
-}
+// Layout is the data directory.
+func (c Config) Layout() layout.Layout { return layout.Layout{Root: c.DataDir} }
 
 var domain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 
-func (c Config) validate() error {
+// Validate says what is wrong, all of it, and how to put it right.
+func (c Config) Validate() error {
 	var errs []error
 	if !filepath.IsAbs(c.DataDir) {
 		errs = append(errs, fmt.Errorf("the data directory %q must be an absolute path", c.DataDir))
@@ -129,4 +130,12 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("--nodes simulated=%d: there must be at least one", c.SimulatedNodes))
 	}
 	return errors.Join(errs...)
+}
+
+// Nodes says what the nodes are, as --nodes takes it.
+func (c Config) Nodes() string {
+	if c.Simulated() {
+		return fmt.Sprintf("simulated=%d", c.SimulatedNodes)
+	}
+	return "this machine"
 }

@@ -1,15 +1,13 @@
-package cluster
+package config
 
 import (
-	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 )
 
 func TestDefaultConfigIsValid(t *testing.T) {
-	if err := Default().validate(); err != nil {
+	if err := Default().Validate(); err != nil {
 		t.Error(err)
 	}
 }
@@ -30,37 +28,10 @@ func TestBadConfigIsRefusedWithTheFix(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := Default()
 			test.change(&c)
-			if err := c.validate(); err == nil || !strings.Contains(err.Error(), test.want) {
+			if err := c.Validate(); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q in it", err, test.want)
 			}
 		})
-	}
-}
-
-func TestPortInUseNamesTheProcess(t *testing.T) {
-	first, err := listen(netip.MustParseAddrPort("127.0.0.1:0"), "--api-port")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer first.Close()
-	_, err = listen(netip.MustParseAddrPort(first.Addr().String()), "--api-port")
-	if err == nil {
-		t.Fatal("the port was bound twice")
-	}
-	for _, want := range []string{fmt.Sprintf("process %d", os.Getpid()), "--api-port"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q does not say %q", err, want)
-		}
-	}
-}
-
-func TestTrimLeavesTheProgramRunning(t *testing.T) {
-	before := fmt.Sprint(Default())
-	if err := Trim(); err != nil {
-		t.Fatal(err)
-	}
-	if after := fmt.Sprint(Default()); after != before {
-		t.Errorf("before %s, after %s", before, after)
 	}
 }
 
@@ -68,10 +39,10 @@ func TestConfigOfTheLastStartIsKept(t *testing.T) {
 	c := Default()
 	c.DataDir = t.TempDir()
 	c.Domain, c.SimulatedNodes = "example.test", 3
-	if err := c.save(); err != nil {
+	if err := c.Save(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := Saved(c.layout())
+	got, err := Saved(c.Layout())
 	if err != nil || got != c {
 		t.Errorf("got %+v, %v; want %+v", got, err, c)
 	}
@@ -85,11 +56,11 @@ func TestWhatIsStoredCannotBeChangedUnderIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := Default()
 			c.DataDir = t.TempDir()
-			if err := c.save(); err != nil {
+			if err := c.Save(); err != nil {
 				t.Fatal(err)
 			}
 			change(&c)
-			if err := c.save(); err == nil || !strings.Contains(err.Error(), name) {
+			if err := c.Save(); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("got %v, want %q in it", err, name)
 			}
 		})
