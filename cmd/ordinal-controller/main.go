@@ -10,13 +10,18 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2/textlogger"
 
 	"ordinal.dev/ordinal/internal/controller"
+	"ordinal.dev/ordinal/internal/footprint"
 )
+
+// settling is how long after the start what only starting needs is needed no more.
+const settling = 3 * time.Second
 
 func main() {
 	if os.Getenv("GOMAXPROCS") == "" {
@@ -51,5 +56,10 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("no cluster to run against, give --kubeconfig: %w", err)
 	}
 	options.Logger = textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(*verbosity)))
+	time.AfterFunc(settling, func() {
+		if err := footprint.Trim(); err != nil {
+			options.Logger.Error(err, "the controller takes more memory than it needs")
+		}
+	})
 	return controller.Run(ctx, config, options)
 }

@@ -9,7 +9,6 @@ import (
 	"log"
 	"os"
 	"os/exec"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/logs"
+	"ordinal.dev/ordinal/internal/footprint"
 )
 
 func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) bool) error {
@@ -149,7 +149,7 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	if err := logToFile(l); err != nil {
 		return err
 	}
-	debug.SetGCPercent(gcPercent)
+	go footprint.TuneCollector(ctx)
 	c, err := cluster.Start(ctx, o.cfg, klog.Background(), report)
 	if err != nil {
 		if ctx.Err() != nil && dismiss != nil {
@@ -167,7 +167,7 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	for {
 		select {
 		case <-settled:
-			if err := errors.Join(cluster.Trim(), cluster.CalmTimers()); err != nil {
+			if err := errors.Join(footprint.Trim(), footprint.CalmTimers()); err != nil {
 				klog.Background().Error(err, "the cluster idles at a higher cost than it could")
 			}
 		case <-ctx.Done():
@@ -180,10 +180,6 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 		}
 	}
 }
-
-// gcPercent halves what Go lets the heap grow by: the process idles most of its
-// life, and a machine's memory is dearer than the 0.2% of a core it costs.
-const gcPercent = 50
 
 // settling is how long after the start the last of the caches fill.
 const settling = 10 * time.Second

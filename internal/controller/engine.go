@@ -86,11 +86,9 @@ func (e *Engine) Observe(object client.Object, gone bool) ([]types.NamespacedNam
 	if err != nil {
 		return nil, err
 	}
-	var concerned []reconcile.Request
-	if old, exists, err := store.Get(stripped); err != nil {
+	old, exists, err := store.Get(stripped)
+	if err != nil {
 		return nil, err
-	} else if exists {
-		concerned = e.view.concerns(old.(client.Object))
 	}
 	if gone {
 		err = store.Delete(stripped)
@@ -100,7 +98,15 @@ func (e *Engine) Observe(object client.Object, gone bool) ([]types.NamespacedNam
 	if err != nil {
 		return nil, fmt.Errorf("keep %s: %w", object.GetName(), err)
 	}
-	return names(append(concerned, e.view.concerns(stripped.(client.Object))...)), nil
+	is := stripped.(client.Object)
+	if !exists {
+		return names(e.view.concerns(is)), nil
+	}
+	was := old.(client.Object)
+	if !gone && !changesPlans(was, is) {
+		return nil, nil
+	}
+	return names(append(e.view.concerns(was), e.view.concerns(is)...)), nil
 }
 
 // Reconcile does what is to be done for one set now, and says when to come back

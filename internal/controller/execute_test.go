@@ -156,22 +156,46 @@ func TestWhatAnActionNeedsIsDoneFirst(t *testing.T) {
 }
 
 func TestARefusalIsNotRepeatedForEveryPod(t *testing.T) {
-	var claims []client.Object
-	for i := range 50 {
-		claims = append(claims, claimOf(i))
-	}
-	w := newWorld(t, append(claims, web(3))...)
+	w, actions := worldToFill(t, 50)
 	w.refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "", errQuota)
-	var actions []plan.Action
-	for i := range 50 {
-		actions = append(actions, plan.Action{Verb: plan.Create, Object: orphan(i)})
-	}
 	if err := w.do(actions...); !apierrors.IsForbidden(err) {
 		t.Errorf("err = %v", err)
 	}
 	if len(w.writes) > mostFailures+1 {
 		t.Errorf("the API server was asked %d times, want about %d", len(w.writes), mostFailures)
 	}
+}
+
+func TestBatchesGrowAndBeginAnewAfterARefusal(t *testing.T) {
+	w, actions := worldToFill(t, 20)
+	var sizes []int
+	w.r.executor.each = func(n int, do func(int)) {
+		sizes = append(sizes, n)
+		for i := range n {
+			if n == 4 && i == 0 { // the first of the batch of four, each time there is one
+				w.refuse["create pods"] = errQuota
+			}
+			do(i)
+			delete(w.refuse, "create pods")
+		}
+	}
+	if err := w.do(actions...); !errors.Is(err, errQuota) {
+		t.Errorf("err = %v", err)
+	}
+	if want := []int{1, 2, 4, 2, 4, 2, 4}; !slices.Equal(sizes, want) { // the third refusal ends it
+		t.Errorf("batches of %v, want %v", sizes, want)
+	}
+}
+
+// worldToFill is a world without pods, and the actions that create so many.
+func worldToFill(t *testing.T, n int) (*world, []plan.Action) {
+	t.Helper()
+	objects, actions := []client.Object{web(3)}, make([]plan.Action, n)
+	for i := range n {
+		objects = append(objects, claimOf(i))
+		actions[i] = plan.Action{Verb: plan.Create, Object: orphan(i)}
+	}
+	return newWorld(t, objects...), actions
 }
 
 func TestNothingElseIsDoneWithoutTheRevision(t *testing.T) {

@@ -47,7 +47,10 @@ func (m *memory) templateOf(set *appsv1.StatefulSet) []byte {
 type memories struct{ m sync.Map }
 
 func (ms *memories) of(set types.NamespacedName) *memory {
-	m, _ := ms.m.LoadOrStore(set, &memory{})
+	m, has := ms.m.Load(set)
+	if !has {
+		m, _ = ms.m.LoadOrStore(set, &memory{})
+	}
 	return m.(*memory)
 }
 

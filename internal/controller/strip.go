@@ -73,10 +73,21 @@ func stripPod(object any) (any, error) {
 	pod.Spec = corev1.PodSpec{Volumes: claims}
 	status := pod.Status
 	pod.Status = corev1.PodStatus{
-		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Conditions: status.Conditions,
+		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Conditions: stripConditions(status.Conditions),
 		ContainerStatuses: stripContainers(status.ContainerStatuses), InitContainerStatuses: stripContainers(status.InitContainerStatuses),
 	}
 	return pod, nil
+}
+
+// stripConditions keeps whether the pod is ready, and why it has no node.
+func stripConditions(conditions []corev1.PodCondition) []corev1.PodCondition {
+	var kept []corev1.PodCondition
+	for _, c := range conditions {
+		if c.Type == corev1.PodReady || c.Type == corev1.PodScheduled && c.Status != corev1.ConditionTrue {
+			kept = append(kept, c)
+		}
+	}
+	return kept
 }
 
 func stripContainers(statuses []corev1.ContainerStatus) []corev1.ContainerStatus {

@@ -55,13 +55,11 @@ func Labels(pod string, ordinal int) map[string]string {
 // pod made before the index label existed (Kubernetes 1.28) is left without it,
 // as upstream leaves it.
 func Drift(pod *corev1.Pod, ordinal int) map[string]string {
-	want := Labels(pod.Name, ordinal)
-	nameDiffers := pod.Labels[appsv1.StatefulSetPodNameLabel] != want[appsv1.StatefulSetPodNameLabel]
 	index, hasIndex := pod.Labels[appsv1.PodIndexLabel]
-	if nameDiffers || hasIndex && index != want[appsv1.PodIndexLabel] {
-		return want
+	if pod.Labels[appsv1.StatefulSetPodNameLabel] == pod.Name && (!hasIndex || index == strconv.Itoa(ordinal)) {
+		return nil
 	}
-	return nil
+	return Labels(pod.Name, ordinal)
 }
 
 // Revision is the name of the revision the pod was made from, empty if unknown.

@@ -30,7 +30,7 @@ func (j *judge) claimChanged(e apiserver.Event, claim *corev1.PersistentVolumeCl
 	switch {
 	case removal(e) && by != nil:
 		return fmt.Sprintf("the controller deleted claim %s", claim.Name)
-	case removal(e) && !j.userDeleted[claim.Name] && len(e.Old.GetOwnerReferences()) == 0:
+	case removal(e) && !j.userDeleted[claim.Name] && !j.w.api.Terminating[namespace] && len(e.Old.GetOwnerReferences()) == 0:
 		return fmt.Sprintf("claim %s was deleted, and nobody had asked for it", claim.Name)
 	case by != nil && e.Type != deleted:
 		return j.allowed(e, by, func(v *view) string { return v.ownersByPolicy(claim) })

@@ -65,6 +65,22 @@ var scenarios = map[string]scenario{
 		},
 		check: settledBy(14 * minute),
 	},
+	"a set that the in-tree controller has left at rest": {
+		moves: []Move{{At: second, What: inherit, Set: "web", N: 3, Text: "claims Delete/Delete"}},
+		check: noPodTouchedAfter(minute),
+	},
+	"a set that the in-tree controller has left half updated": {
+		moves: []Move{{At: second, What: inherit, Set: "web", N: 3, Text: "claims half"}},
+		check: podsCreated(5, 5),
+	},
+	"a namespace that is deleted in the middle of a rollout": {
+		moves: []Move{
+			{At: second, What: create, Set: "web", N: 3, Text: "claims"},
+			{At: minute, What: roll, Set: "web", Text: "good"},
+			{At: 62 * second, What: endNamespace, Set: "web"},
+		},
+		check: setGoneBy(2*minute, false),
+	},
 	"scaled down and up again during an update": {
 		moves: []Move{
 			{At: second, What: create, Set: "web", N: 4, Text: "claims Retain/Delete"},

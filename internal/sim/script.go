@@ -51,6 +51,8 @@ type What string
 // What users do.
 const (
 	create         What = "create"
+	inherit        What = "inherit"   // from the in-tree controller
+	autoscale      What = "autoscale" // N: a third of how often
 	scale          What = "scale"
 	roll           What = "roll"            // Text: how the new image behaves
 	rollBack       What = "roll back"       // to the image before
@@ -69,7 +71,8 @@ const (
 	squat          What = "squat"       // somebody makes a pod of a member's name
 	loseStatus     What = "lose status" // somebody empties the set's status
 	dropRevision   What = "drop revision"
-	quota          What = "quota"   // N pods; 0 lifts it
+	quota          What = "quota" // N pods; 0 lifts it
+	endNamespace   What = "delete namespace"
 	upgrade        What = "upgrade" // of the cluster: revisions are spelled otherwise from now on
 )
 
@@ -107,7 +110,8 @@ func Compose(seed uint64) Script {
 	s.End = time.Duration(60+r.IntN(400)) * time.Second
 	sets := []string{"web", "db"}[:1+r.IntN(5)/4]
 	for _, set := range sets {
-		s.Moves = append(s.Moves, Move{What: create, Set: set, At: seconds(r, 5), N: r.IntN(5), Text: fmt.Sprint(r.Uint32())})
+		begin := []What{create, create, create, inherit}[r.IntN(4)]
+		s.Moves = append(s.Moves, Move{What: begin, Set: set, At: seconds(r, 5), N: r.IntN(5), Text: fmt.Sprint(r.Uint32())})
 	}
 	for range 2 + r.IntN(9) {
 		s.Moves = append(s.Moves, someMove(r, sets[r.IntN(len(sets))], s.End))
@@ -144,7 +148,7 @@ func someFaults(r *rand.Rand) Faults {
 var likely = []What{
 	scale, scale, scale, roll, roll, roll, roll, rollBack, rollBack, partition, maxUnavailable, strategy, minReady,
 	start, retention, retention, annotate, remove, remove, create, deletePod, deletePod, deleteClaim, deleteClaim,
-	loseOwner, loseLabels, squat, loseStatus, dropRevision, quota, quota,
+	loseOwner, loseLabels, squat, loseStatus, dropRevision, quota, quota, autoscale, autoscale, endNamespace,
 	evict, evict, fail, restartPod, cutOff, comeBack, powerOff, giveUp,
 	restart, restart, restart, failOver, failOver, pause, jump, relist,
 }
@@ -155,6 +159,10 @@ func someMove(r *rand.Rand, set string, end time.Duration) Move {
 	switch m.What {
 	case create:
 		m.Text = fmt.Sprint(r.Uint32())
+	case endNamespace: // after which little is left to happen
+		if r.IntN(4) > 0 {
+			m.What = annotate
+		}
 	case roll:
 		m.Text = pick("good", "good", "good", "slow", "crash", "pull", "unready", "nowhere")
 	case strategy:

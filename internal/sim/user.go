@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -46,7 +48,13 @@ var edits = map[What]func(set *appsv1.StatefulSet, m Move){
 
 // deeds are the other moves of users.
 var deeds = map[What]func(w *World, m Move){
-	create: (*World).createSet,
+	create:    (*World).createSet,
+	inherit:   (*World).inherit,
+	autoscale: func(w *World, m Move) { w.autoscale(m.Set, 3*m.N) },
+	endNamespace: func(w *World, _ Move) {
+		w.api.Terminating[namespace] = true
+		w.collector()
+	},
 	remove: func(w *World, m Move) {
 		w.try(w.api.Delete(sets, keyOf(m.Set), &client.DeleteOptions{PropagationPolicy: ptr.To(metav1.DeletionPropagation(m.Text))}))
 	},
@@ -87,6 +95,18 @@ var deeds = map[What]func(w *World, m Move){
 	},
 }
 
+// autoscale changes a set's replicas some times, through its scale subresource.
+func (w *World) autoscale(set string, times int) {
+	if times == 0 || w.calm {
+		return
+	}
+	w.try(w.api.UpdateScale(&autoscalingv1.Scale{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: set},
+		Spec:       autoscalingv1.ScaleSpec{Replicas: int32(w.rand("autoscaler").IntN(5))},
+	}))
+	w.after(w.between("autoscaler", time.Second, 10*time.Second), "autoscaler", func() { w.autoscale(set, times-1) })
+}
+
 // edit changes a set's spec as kubectl does, against the newest version.
 func (w *World) edit(m Move, change func(*appsv1.StatefulSet, Move)) {
 	set := w.set(m.Set)
@@ -123,6 +143,7 @@ func (w *World) createSet(m Move) { w.try(w.api.Create(newSet(m.Set, m.N, shapeO
 type shape struct {
 	parallel bool
 	claims   bool
+	half     bool   // of its pods, the last is updated already
 	policy   string // whenDeleted/whenScaled
 	image    string // how it behaves
 	minReady int32
@@ -143,6 +164,7 @@ func shapeOf(text string) shape {
 		if r.IntN(4) == 0 {
 			s.history = int32(r.IntN(2))
 		}
+		s.half = r.IntN(2) == 0
 		return s
 	}
 	for word := range strings.FieldsSeq(text) {
@@ -151,6 +173,8 @@ func shapeOf(text string) shape {
 			s.parallel = true
 		case word == "claims":
 			s.claims = true
+		case word == "half":
+			s.half = true
 		case strings.Contains(word, "/"):
 			s.policy = word
 		default:

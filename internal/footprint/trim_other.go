@@ -1,0 +1,14 @@
+//go:build !linux
+
+package footprint
+
+import "runtime/debug"
+
+// Trim gives back the heap's free pages.
+func Trim() error {
+	debug.FreeOSMemory()
+	return nil
+}
+
+// CalmTimers does nothing: only Linux lets a process say how exact its timers are.
+func CalmTimers() error { return nil }
