@@ -4,12 +4,15 @@ import (
 	"context"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 )
 
@@ -116,12 +119,14 @@ func TestOnlySurplusSimulatedNodesAreDeleted(t *testing.T) {
 }
 
 func TestFailedHeartbeatIsMadeUpFor(t *testing.T) {
-	inWorld(t, 1, nil, func(w world) {
-		fails := 1
+	synctest.Test(t, func(t *testing.T) {
+		w := world{T: t, api: fake.NewClientset()}
+		var fails atomic.Int32 // how many more patches
 		w.api.PrependReactor("patch", "leases", func(clienttesting.Action) (bool, runtime.Object, error) {
-			fails--
-			return fails >= 0, nil, context.DeadlineExceeded
+			return fails.Add(-1) >= 0, nil, context.DeadlineExceeded
 		})
+		defer w.start(1)()
+		fails.Store(1)
 		w.pass(2 * renewInterval)
 		lease, err := w.api.CoordinationV1().Leases(corev1.NamespaceNodeLease).Get(t.Context(), "sim-0", metav1.GetOptions{})
 		if err != nil {

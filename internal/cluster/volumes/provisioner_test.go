@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -171,25 +172,26 @@ func TestReleasedVolumeIsReclaimedByItsPolicy(t *testing.T) {
 // flaky is a backend whose disk is full until it is not.
 type flaky struct {
 	Directories
-	full *bool
+	full *atomic.Bool
 }
 
 func (f flaky) Create(ctx context.Context, v Volume) (corev1.PersistentVolumeSource, error) {
-	if *f.full {
+	if f.full.Load() {
 		return corev1.PersistentVolumeSource{}, errors.New("the disk is full")
 	}
 	return f.Directories.Create(ctx, v)
 }
 
 func TestFailureIsToldAndTriedAgain(t *testing.T) {
-	full := true
+	var full atomic.Bool
+	full.Store(true)
 	inWorld(t, flaky{NewDirectories(t.TempDir()), &full}, nil, func(w world) {
 		w.claim(scheduled("data-web-0"))
 		if got := w.warning(); got != "the disk is full" {
 			t.Errorf("warning %q, want the backend's words", got)
 		}
 		w.pass(5 * time.Minute)
-		full = false
+		full.Store(false)
 		w.pass(lastRetry)
 		if w.volume() == nil {
 			t.Error("no volume although there is room again")
