@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,7 +15,12 @@ import (
 // inherit makes a set that the in-tree controller has looked after until now, with
 // all that this one has left: revisions, claims, pods that run, and its status,
 // which has no conditions. A set of the shape "half" is in the middle of an update.
+// While no node works there is nothing to be left, and the set is a new one.
 func (w *World) inherit(m Move) {
+	if !slices.ContainsFunc(w.nodes, (*node).works) {
+		w.createSet(m)
+		return
+	}
 	shape := shapeOf(m.Text)
 	set := newSet(m.Set, m.N, shape)
 	if err := w.api.Create(set); err != nil {
@@ -79,6 +86,10 @@ func (w *World) inheritPod(set *appsv1.StatefulSet, r *appsv1.ControllerRevision
 		return
 	}
 	n := w.nodes[ordinal%len(w.nodes)]
+	for !n.works() {
+		ordinal++
+		n = w.nodes[ordinal%len(w.nodes)]
+	}
 	w.must(w.api.Bind(keyOf(pod.Name), n.name))
 	n.containers[pod.Name] = container{uid: pod.UID}
 	n.report(pod.Name, pod.UID, corev1.PodRunning, true, running())

@@ -7,7 +7,8 @@ const (
 	// and every fault, since each may make a plan void.
 	writesForNothing = 20
 	writesForChange  = 4
-	// refusalsAMinute is what it may try in vain: what a quota does not allow, say.
+	// What it may try in vain: what a quota does not allow, say. Each instance that
+	// starts may try often at first.
 	refusalsAMinute = 12
 	refusalsAtFirst = 60
 )
@@ -17,7 +18,7 @@ var workIsBounded = promise{
 	step: func(j *judge) string {
 		if may := writesForNothing + writesForChange*(j.changes+j.w.counts.Faults); j.w.counts.Writes > may {
 			return fmt.Sprintf("the controller has made %d writes after %d changes and %d faults", j.w.counts.Writes, j.changes, j.w.counts.Faults)
-		} else if may += refusalsAtFirst + refusalsAMinute*int(j.w.now.Sub(epoch).Minutes()); j.w.counts.Refused > may {
+		} else if may += refusalsAtFirst*len(j.w.instances) + refusalsAMinute*int(j.w.now.Sub(epoch).Minutes()); j.w.counts.Refused > may {
 			return fmt.Sprintf("the controller has tried %d times in vain in %s", j.w.counts.Refused, j.w.now.Sub(epoch))
 		}
 		return ""

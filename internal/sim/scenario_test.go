@@ -67,11 +67,21 @@ var scenarios = map[string]scenario{
 	},
 	"a set that the in-tree controller has left at rest": {
 		moves: []Move{{At: second, What: inherit, Set: "web", N: 3, Text: "claims Delete/Delete"}},
-		check: noPodTouchedAfter(minute),
+		check: noPodTouchedAfter(second),
 	},
 	"a set that the in-tree controller has left half updated": {
 		moves: []Move{{At: second, What: inherit, Set: "web", N: 3, Text: "claims half"}},
 		check: podsCreated(5, 5),
+	},
+	"two leaders, and a roll-back that one of them hears of late": {
+		moves: []Move{
+			{At: second, What: create, Set: "web", N: 3},
+			{At: minute, What: roll, Set: "web", Text: "good"},
+			{At: 100 * second, What: failOver, Set: "web", N: 60},
+			{At: 102 * second, What: rollBack, Set: "web"},
+			{At: 104 * second, What: deletePod, Set: "web", N: 1},
+		},
+		check: settledBy(5 * minute),
 	},
 	"a namespace that is deleted in the middle of a rollout": {
 		moves: []Move{

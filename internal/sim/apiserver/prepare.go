@@ -117,14 +117,13 @@ func keepStatus(old, updated client.Object) {
 func keepAllButStatus(old, updated client.Object) {
 	switch updated := updated.(type) {
 	case *appsv1.StatefulSet:
-		updated.Spec = *old.(*appsv1.StatefulSet).Spec.DeepCopy()
+		updated.Spec = old.(*appsv1.StatefulSet).Spec // nobody modifies what is stored
 	case *corev1.Pod:
-		updated.Spec = *old.(*corev1.Pod).Spec.DeepCopy()
-		updated.OwnerReferences = old.DeepCopyObject().(*corev1.Pod).OwnerReferences
+		updated.Spec, updated.OwnerReferences = old.(*corev1.Pod).Spec, old.GetOwnerReferences()
 		updated.DeletionTimestamp = nil
 	case *corev1.PersistentVolumeClaim:
-		updated.Spec = *old.(*corev1.PersistentVolumeClaim).Spec.DeepCopy()
+		updated.Spec = old.(*corev1.PersistentVolumeClaim).Spec
 	case *corev1.Service:
-		updated.Spec = *old.(*corev1.Service).Spec.DeepCopy()
+		updated.Spec = old.(*corev1.Service).Spec
 	}
 }

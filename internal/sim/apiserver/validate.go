@@ -48,10 +48,13 @@ func validateFinalizers(o client.Object) (errs field.ErrorList) {
 
 // validateUpdate checks a new state of an object, and that what cannot change has
 // not.
-func validateUpdate(old, updated client.Object) error {
+func validateUpdate(old, updated client.Object, spec whose) error {
 	errs := validation.ValidateObjectMetaAccessorUpdate(updated, old, inMeta)
 	errs = append(errs, validateFinalizers(updated)...)
 	errs = append(errs, validateContent(updated)...)
+	if spec == oldSpec {
+		return invalid(updated, errs)
+	}
 	switch updated := updated.(type) {
 	case *appsv1.StatefulSet:
 		was, is := old.(*appsv1.StatefulSet).Spec, updated.Spec

@@ -13,6 +13,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"ordinal.dev/ordinal/internal/sim"
 )
 
@@ -22,6 +25,7 @@ func main() {
 	limit := flag.Duration("for", time.Minute, "how long to play; 0 for as long as it takes")
 	promise := flag.String("promise", "", "words of the only promise to look at; then no story is told")
 	flag.Parse()
+	log.SetLogger(logr.Discard()) // what the controller says is in the story
 	if err := soak(*from, *runs, *limit, *promise); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
