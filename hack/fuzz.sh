@@ -9,5 +9,5 @@ grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z]*' internal | sort |
   while IFS=: read -r file target; do
     target=${target#func }
     echo "$target"
-    go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-10s}" "./$(dirname "$file")" | grep -v '^fuzz: elapsed: [0-9.hms]*, gathering'
+    go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-10s}" -fuzzminimizetime 20x "./$(dirname "$file")" | grep -v '^fuzz: elapsed: [0-9.hms]*, gathering'
   done
