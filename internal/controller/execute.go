@@ -304,8 +304,12 @@ func (e *executor) writeStatus(ctx context.Context, set *appsv1.StatefulSet, sta
 	updated.Status = status
 	err := e.client.Status().Update(ctx, updated)
 	e.metrics.wrote(kindSet, "status", err)
-	if err != nil {
-		return client.IgnoreNotFound(err)
+	switch {
+	case apierrors.IsNotFound(err):
+		m.expectations.gone(kindSet, set) // nothing is done for it any more
+		return nil
+	case err != nil:
+		return err
 	}
 	m.expectations.wrote(kindSet, updated.ResourceVersion)
 	return nil

@@ -99,11 +99,7 @@ func (r *reconciler) versionNow(ctx context.Context, pod *corev1.Pod, m *memory)
 // catchUpRevisions has the set wait for the revisions that its status names.
 func (r *reconciler) catchUpRevisions(ctx context.Context, s plan.Snapshot, set *appsv1.StatefulSet, m *memory) (bool, error) {
 	current := true
-	for _, name := range []string{set.Status.CurrentRevision, set.Status.UpdateRevision} {
-		known := slices.ContainsFunc(s.Revisions, func(r *appsv1.ControllerRevision) bool { return r.Name == name })
-		if name == "" || known {
-			continue
-		}
+	for _, name := range unknownRevisions(set, s.Revisions) {
 		revision := &appsv1.ControllerRevision{}
 		err := r.executor.fresh.Get(ctx, types.NamespacedName{Namespace: set.Namespace, Name: name}, revision)
 		if client.IgnoreNotFound(err) != nil {
@@ -115,6 +111,28 @@ func (r *reconciler) catchUpRevisions(ctx context.Context, s plan.Snapshot, set 
 		}
 	}
 	return current, nil
+}
+
+// unknownRevisions are those that the set's status names and that are not among the
+// given ones.
+func unknownRevisions(set *appsv1.StatefulSet, revisions []*appsv1.ControllerRevision) (names []string) {
+	for _, name := range []string{set.Status.CurrentRevision, set.Status.UpdateRevision} {
+		known := slices.ContainsFunc(revisions, func(r *appsv1.ControllerRevision) bool { return r.Name == name })
+		if name != "" && !known {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// lostRevision names a revision that the set's status names and the caches do not
+// show. Somebody may have deleted it; more often the set itself is gone and its
+// revisions with it, and the cache of sets is behind: a reason to look.
+func lostRevision(s *plan.Snapshot) string {
+	if names := unknownRevisions(s.Set, s.Revisions); len(names) > 0 {
+		return names[0]
+	}
+	return ""
 }
 
 // untouched reports whether no predecessor can have acted on the set in a way that

@@ -106,6 +106,16 @@ func TestARevisionIsNotRenumberedForAnOlderSpecification(t *testing.T) {
 	}
 }
 
+// setReady has a pod become ready, or not.
+func (w *world) setReady(pod string, ready corev1.ConditionStatus) {
+	w.t.Helper()
+	p := w.pod(pod)
+	p.Status.Conditions[0].Status = ready
+	if err := w.api.Status().Update(w.t.Context(), p); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // olderSet is a cache that shows the set as it once was.
 type olderSet struct {
 	*apiView
@@ -116,17 +126,20 @@ func (v olderSet) set(context.Context, types.NamespacedName) (*appsv1.StatefulSe
 	return v.then, nil
 }
 
+func (v olderSet) object(k kind, key types.NamespacedName) metav1.Object {
+	if k == kindSet {
+		return v.then
+	}
+	return v.apiView.object(k, key)
+}
+
 func TestAStatusThatIsRefusedTwiceIsNotWrittenAgainBeforeTheCacheShowsWhy(t *testing.T) {
 	w := newWorld(t, web(1))
 	w.settle()
 	current := w.r.view
 	w.r.view = olderSet{&apiView{liveView: liveView{w.api}, behind: kindSet}, w.set()}
 	w.change(func(set *appsv1.StatefulSet) { metav1.SetMetaDataAnnotation(&set.ObjectMeta, "note", "new") })
-	pod := w.pod("web-0")
-	pod.Status.Conditions[0].Status = corev1.ConditionFalse
-	if err := w.api.Status().Update(t.Context(), pod); err != nil {
-		t.Fatal(err)
-	}
+	w.setReady("web-0", corev1.ConditionFalse)
 	refused := 0
 	for range 6 {
 		writes, _, err := w.reconcile()
@@ -142,6 +155,45 @@ func TestAStatusThatIsRefusedTwiceIsNotWrittenAgainBeforeTheCacheShowsWhy(t *tes
 	w.r.view = current
 	if writes, _, err := w.reconcile(); err != nil || len(writes) != 1 {
 		t.Errorf("the cache shows the set as it is, and the controller wrote %v (%v)", writes, err)
+	}
+}
+
+// Everything that a set owned may be gone, and be made again and again, before the
+// cache shows that the set is gone.
+func TestNothingIsMadeForASetThatIsGoneAndStillInTheCache(t *testing.T) {
+	for what, disturb := range map[string]func(w *world){
+		"its status was refused": func(w *world) { w.setReady("web-0", corev1.ConditionFalse) },
+		"its revision is gone": func(w *world) {
+			if err := w.api.DeleteAllOf(w.t.Context(), &appsv1.ControllerRevision{}, client.InNamespace("default")); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWorld(t, web(1))
+			w.settle()
+			then := w.set()
+			disturb(w)
+			if err := w.api.Delete(t.Context(), w.set()); err != nil {
+				t.Fatal(err)
+			}
+			w.r.view = olderSet{&apiView{liveView: liveView{w.api}}, then}
+			for range 2 { // the status is written when it has been behind for a while
+				if _, _, err := w.reconcile(); err != nil {
+					t.Fatal(err)
+				}
+				w.clock.Step(2 * statusDelay)
+			}
+			if err := w.api.DeleteAllOf(t.Context(), &corev1.Pod{}, client.InNamespace("default")); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				w.clock.Step(2 * statusDelay)
+				if writes, _, err := w.reconcile(); err != nil || len(writes) > 0 {
+					t.Fatalf("the set is gone, and the controller wrote %v (%v)", writes, err)
+				}
+			}
+		})
 	}
 }
 

@@ -17,8 +17,9 @@ import (
 type memory struct {
 	uid          types.UID // of the set, not only of its name
 	firstSeen    time.Time
-	uncertain    bool // the last write may have been made, or not
-	caughtUp     bool // the expectations hold all that was so when the set was first seen
+	uncertain    bool   // the last write may have been made, or not
+	caughtUp     bool   // the expectations hold all that was so when the set was first seen
+	lost         string // the revision that was looked for in vain; see lostRevision
 	expectations expectations
 	failures     map[int]plan.Failure
 	refused      *plan.Refusal

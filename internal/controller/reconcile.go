@@ -76,6 +76,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if m.uid != snapshot.Set.UID {
 		m = r.memories.renew(key, snapshot.Set.UID, snapshot.Now)
 	}
+	if lost := lostRevision(&snapshot); lost != m.lost {
+		m.lost, m.caughtUp = lost, m.caughtUp && lost == ""
+	}
 	if !m.caughtUp {
 		if current, err := r.catchUp(ctx, snapshot, m); err != nil || !current {
 			return reconcile.Result{RequeueAfter: firstRetry}, err
