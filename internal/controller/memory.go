@@ -23,6 +23,8 @@ type memory struct {
 	expectations expectations
 	failures     map[int]plan.Failure
 	refused      *plan.Refusal
+	planned      *plan.Refusal       // the one that the present plan knows of
+	told         *plan.Refusal       // the one that the written status tells of
 	warned       map[plan.Event]bool // warnings that hold and have been recorded
 	news         []plan.Event        // what was done, and is not recorded yet
 	behindSince  time.Time           // since when the written status or the events are out of date

@@ -86,6 +86,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	snapshot.FirstSeen, snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
 	snapshot.Template = m.templateOf(snapshot.Set)
+	m.planned = m.refused
 	made := plan.Make(snapshot)
 	r.metrics.planned(key, snapshot.Set, &made, r.clock.Since(snapshot.Now))
 	return r.carryOut(ctx, snapshot.Set, &made, m)
@@ -158,8 +159,8 @@ func samePods(written, now *appsv1.StatefulSetStatus) bool {
 }
 
 // report writes what is out of date, the status and the news of what was done:
-// at once when the set is at rest or held up, and otherwise when it has been out
-// of date for statusDelay. It returns when to come back for what it did not write
+// at once when the set is at rest or a refusal is new, and otherwise when it has
+// been out of date for statusDelay. It returns when to come back for what it did not write
 // yet.
 func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) (time.Duration, error) {
 	current := equality.Semantic.DeepEqual(set.Status, made.Status)
@@ -167,7 +168,8 @@ func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *
 		m.behindSince = time.Time{}
 		return 0, nil
 	}
-	if now := r.clock.Now(); !made.AtRest() && m.refused == nil {
+	news := m.refused != nil && (m.told == nil || *m.told != *m.refused)
+	if now := r.clock.Now(); !made.AtRest() && !news {
 		if m.behindSince.IsZero() {
 			m.behindSince = now
 		}
@@ -181,7 +183,7 @@ func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *
 			return 0, err
 		}
 	}
-	m.behindSince = time.Time{}
+	m.behindSince, m.told = time.Time{}, m.planned
 	return 0, nil
 }
 

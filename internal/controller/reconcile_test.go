@@ -146,6 +146,31 @@ func TestARefusalIsInTheStatusWithoutDelay(t *testing.T) {
 	t.Errorf("the conditions are %+v", w.set().Status.Conditions)
 }
 
+// Two leaders whose clocks differ would otherwise write in turn what each thinks.
+func TestWhileARefusalLastsTheStatusIsWrittenOnceASecond(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-0", errQuota)
+	written := 0
+	const seconds = 5
+	for range 10 * seconds {
+		writes, _, _ := w.reconcile()
+		for _, write := range writes {
+			if strings.HasPrefix(write, "status") {
+				written++
+			}
+		}
+		set := w.set() // and somebody else writes something else each time
+		set.Status.Replicas++
+		if err := w.api.Status().Update(t.Context(), set); err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Step(time.Second / 10)
+	}
+	if written < seconds-1 || written > seconds+2 {
+		t.Errorf("%d statuses were written in %d seconds", written, seconds)
+	}
+}
+
 func TestStatusDoesNotWaitForAConflictToEnd(t *testing.T) {
 	w := newWorld(t, web(3))
 	w.settle()

@@ -131,7 +131,10 @@ func (u *user) deletion(client kubernetes.Interface, namespace string) (intent, 
 func (u *user) recall(set *appsv1.StatefulSet) error {
 	if u.perhaps != nil && u.perhaps.is(set) {
 		u.acked = *u.perhaps
-		u.acked.uid = set.GetUID()
+		u.acked.uid = ""
+		if set != nil {
+			u.acked.uid = set.UID
+		}
 	}
 	expected := u.acked.String()
 	if u.perhaps != nil {
