@@ -42,24 +42,36 @@ func Trim() error {
 	if err != nil {
 		return err
 	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	mappings, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		return err
 	}
-	for line := range strings.Lines(string(maps)) {
-		// Only what is never written: the pages of a writable mapping differ
-		// from the file.
-		f := strings.Fields(line)
-		if len(f) < 6 || f[5] != self || strings.Contains(f[1], "w") {
-			continue
-		}
-		var from, to uintptr
-		if _, err := fmt.Sscanf(f[0], "%x-%x", &from, &to); err != nil {
-			return fmt.Errorf("reading /proc/self/maps: %w", err)
-		}
-		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED); errno != 0 {
+	for _, m := range untouched(string(mappings), self) {
+		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED); errno != 0 {
 			return fmt.Errorf("giving back pages of the program: %w", errno)
 		}
 	}
 	return nil
+}
+
+type mapping struct{ from, to uintptr }
+
+// untouched lists the mappings of a file, as /proc/PID/smaps has them, that are as
+// the file is: not writable, and not written before they were made so. The latter
+// are what a dynamic linker leaves, and nobody could bring them back.
+func untouched(smaps, file string) (all []mapping) {
+	var m mapping
+	var ours bool
+	for line := range strings.Lines(smaps) {
+		f := strings.Fields(line)
+		if len(f) >= 5 && len(f[1]) == len("r-xp") {
+			ours = len(f) == 6 && f[5] == file && !strings.Contains(f[1], "w")
+			if n, err := fmt.Sscanf(f[0], "%x-%x", &m.from, &m.to); err != nil || n != 2 {
+				ours = false
+			}
+		} else if ours && len(f) == 3 && f[0] == "Anonymous:" && f[1] == "0" {
+			all = append(all, m)
+		}
+	}
+	return all
 }
