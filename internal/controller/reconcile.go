@@ -77,7 +77,8 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		m = r.memories.renew(key, snapshot.Set.UID, snapshot.Now)
 	}
 	if lost := lostRevision(&snapshot); lost != m.lost {
-		m.lost, m.caughtUp = lost, m.caughtUp && lost == ""
+		m.lost = lost
+		m.caughtUp = m.caughtUp && lost == ""
 	}
 	if !m.caughtUp {
 		if current, err := r.catchUp(ctx, snapshot, m); err != nil || !current {
@@ -168,8 +169,8 @@ func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *
 		m.behindSince = time.Time{}
 		return 0, nil
 	}
-	news := m.refused != nil && (m.told == nil || *m.told != *m.refused)
-	if now := r.clock.Now(); !made.AtRest() && !news {
+	refusedAnew := m.refused != nil && (m.told == nil || *m.told != *m.refused)
+	if now := r.clock.Now(); !made.AtRest() && !refusedAnew {
 		if m.behindSince.IsZero() {
 			m.behindSince = now
 		}

@@ -28,6 +28,9 @@ var revisionsAreTrue = promise{
 func (j *judge) rightRevision(v *view, pod *corev1.Pod) string {
 	wanted, image := imageOf(&v.set.Spec.Template.Spec), imageOf(&pod.Spec)
 	current, known := j.images[v.set.Status.CurrentRevision]
+	if _, err := j.w.api.Get(revisions, keyOf(v.set.Status.CurrentRevision)); err != nil {
+		known = false // a user has deleted it, and nobody can know what it said
+	}
 	if !v.belowPartition(v.ordinal(pod)) || !known {
 		if image == wanted || v.belowPartition(v.ordinal(pod)) {
 			return ""
