@@ -111,17 +111,16 @@ func (c *Containerd) runOnce(ctx context.Context) error {
 	c.started.Store(true)
 	life, ended := context.WithCancel(ctx)
 	defer ended()
-	if c.served.Load() {
-		go c.reportServing(life)
-	}
+	go c.whenServing(life, c.served.Load())
 	if err := awaitExit(ctx, pid); err != nil {
 		return fmt.Errorf("watching process %d: %w", pid, err)
 	}
 	return fmt.Errorf("process %d ended; its last words are in %s", pid, c.Layout.Log("containerd"))
 }
 
-// reportServing reports as soon as containerd serves, unless ctx ends first.
-func (c *Containerd) reportServing(ctx context.Context) {
+// whenServing waits until containerd serves, unless ctx ends first, says so if it is
+// again, and ends what the one before it has left.
+func (c *Containerd) whenServing(ctx context.Context, again bool) {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for c.Ready(ctx) != nil {
@@ -131,7 +130,16 @@ func (c *Containerd) reportServing(ctx context.Context) {
 		case <-tick.C:
 		}
 	}
-	c.Report(nil)
+	if again {
+		c.Report(nil)
+	}
+	ended, err := endStrayShims(c.Layout)
+	if err != nil {
+		c.Logger.Error(err, "shims that containerd does not know are left")
+	}
+	if len(ended) > 0 {
+		c.Logger.Info("ended shims that containerd does not know", "pids", ended)
+	}
 }
 
 func (c *Containerd) configure() error {
