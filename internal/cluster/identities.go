@@ -66,7 +66,7 @@ func (c *Cluster) leaves() []pki.Leaf {
 		{Name: controlplane.KubeletClientCert, User: "ordinal:kube-apiserver", Groups: []string{"system:masters"}},
 		{Name: controlplane.ControllersCert, User: "system:kube-controller-manager"},
 		{Name: controlplane.SchedulerCert, User: "system:kube-scheduler"},
-		{Name: node.KubeletCert, User: "system:node:" + node.Name, Groups: []string{"system:nodes"}, Hosts: []string{address, node.Name}},
+		{Name: node.KubeletCert, User: node.User, Groups: []string{"system:nodes"}, Hosts: []string{address, node.Name}},
 		{Name: proxyIdentity, User: "system:kube-proxy"},
 		{Name: controllerIdentity, User: "ordinal:controller"},
 		{Name: dnsIdentity, User: "ordinal:dns"},

@@ -8,6 +8,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+
+	"ordinal.dev/ordinal/internal/cluster/node"
 )
 
 // permission is what one of the cluster's own clients may do.
@@ -41,6 +43,10 @@ func permissions() []permission {
 			rule(core, []string{"persistentvolumeclaims"}, append(read, "create", "patch", "delete")),
 			rule(core, []string{"services"}, append(read, "create")),
 			events,
+		}},
+		// No controller attaches volumes here; see controlplane.Controllers.
+		{node.User, []rbacv1.PolicyRule{
+			rule([]string{"storage.k8s.io"}, []string{"volumeattachments"}, append(read, "create", "delete")),
 		}},
 		{"ordinal:dns", []rbacv1.PolicyRule{
 			rule(core, []string{"services", "endpoints", "pods", "namespaces"}, read),

@@ -8,12 +8,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	"k8s.io/kubernetes/cmd/kube-controller-manager/app/options"
+	"k8s.io/kubernetes/cmd/kube-controller-manager/names"
 
 	"ordinal.dev/ordinal/internal/cluster/pki"
 )
 
 // Controllers is kube-controller-manager, with all controllers but the one for
-// StatefulSets.
+// StatefulSets, which is ours, and the one that attaches volumes, which the kubelet
+// does. That controller and a kubelet cannot be in one process: both keep what they
+// know of CSI drivers in the same variable, and where the controller comes last the
+// kubelet registers a node without a name, and never gets ready.
 type Controllers struct {
 	Kubeconfig  string // its own identity
 	PKI         pki.Dir
@@ -47,7 +51,7 @@ func (c *Controllers) Run(ctx context.Context) error {
 	// The API server's own priority and fairness is the limit that counts.
 	s.Generic.ClientConnection.QPS, s.Generic.ClientConnection.Burst = 200, 400
 	s.Generic.LeaderElection.LeaderElect = false
-	s.Generic.Controllers = []string{"*", "-statefulset-controller"}
+	s.Generic.Controllers = []string{"*", "-" + names.StatefulSetController, "-" + names.PersistentVolumeAttachDetachController}
 	s.SecureServing.BindPort = 0
 	s.KubeCloudShared.UseServiceAccountCredentials = true
 	s.KubeCloudShared.ConfigureCloudRoutes = false

@@ -30,6 +30,9 @@ import (
 // volumes are bound to it, and hostnames of laptops change.
 const Name = "ordinal"
 
+// User is who the kubelet is to the API server.
+const User = "system:node:" + Name
+
 // KubeletCert names the kubelet's serving certificate.
 const KubeletCert = "kubelet"
 
@@ -155,6 +158,7 @@ func (k *Kubelet) setConfig(c *kubeletconfig.KubeletConfiguration) {
 	c.PodLogsDir = k.Layout.PodLogs()
 	c.VolumePluginDir = filepath.Join(k.Layout.Kubelet(), "plugins-exec")
 	c.MakeIPTablesUtilChains = false
+	c.EnableControllerAttachDetach = false // the controller of that name is switched off
 
 	c.ClusterDomain, c.ClusterDNS = k.Domain, []string{k.DNS.String()}
 	c.ResolverConfig = k.Layout.ResolvConf()
