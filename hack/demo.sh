@@ -105,7 +105,6 @@ say "Go on"
 if $simulated; then printf '  export ORDINAL_DATA_DIR=%s\n' "$ORDINAL_DATA_DIR"; fi
 cat <<'TEXT'
   export PATH=$PWD/bin:$PATH
-unset GOGC # make sets it for the compiler
   ordinal kubectl scale sts/my-statefulset --replicas=5 && ordinal watch sts/my-statefulset
   ordinal kubectl get pods --watch
   ordinal status
