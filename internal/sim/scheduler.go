@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,8 +18,41 @@ func (w *World) scheduler(e apiserver.Event) {
 			w.scheduleSoon(object.Name)
 		}
 	case *corev1.PersistentVolumeClaim:
+		if e.Type == added {
+			w.bindSoon(object)
+		}
 		w.scheduleAll()
 	}
+}
+
+// bindSoon is the volume binder: it finds a volume for a new claim, which now and
+// then takes a while.
+func (w *World) bindSoon(claim *corev1.PersistentVolumeClaim) {
+	takes := w.between("binder", 10*time.Millisecond, time.Second)
+	if w.rand("binder").IntN(8) == 0 {
+		takes += w.between("binder", 0, 30*time.Second)
+	}
+	w.after(takes, "volume binder", func() {
+		object, err := w.api.Get(claims, client.ObjectKeyFromObject(claim))
+		if err != nil || object.GetUID() != claim.UID {
+			return
+		}
+		bound := object.(*corev1.PersistentVolumeClaim).DeepCopy()
+		bound.Status.Phase = corev1.ClaimBound
+		w.must(w.api.UpdateStatus(bound))
+	})
+}
+
+// unbound reports whether a pod waits for a claim's volume, of which the scheduler
+// says nothing.
+func (w *World) unbound(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.Volumes, func(v corev1.Volume) bool {
+		if v.PersistentVolumeClaim == nil {
+			return false
+		}
+		claim, err := w.api.Get(claims, keyOf(v.PersistentVolumeClaim.ClaimName))
+		return err == nil && claim.(*corev1.PersistentVolumeClaim).Status.Phase != corev1.ClaimBound
+	})
 }
 
 func (w *World) scheduleAll() {
@@ -46,6 +80,9 @@ func (w *World) schedule(name string) {
 	if why := w.unschedulable(pod); why != "" {
 		w.reportUnschedulable(pod, why)
 		return
+	}
+	if w.unbound(pod) {
+		return // the binder's news come as a change of the claim
 	}
 	var fit []*node
 	for _, n := range w.nodes {
