@@ -17,8 +17,7 @@ const (
 )
 
 const (
-	// atWork is what is allocated in a second, in bytes, by a process that works. One
-	// at rest allocates a tenth of it.
+	// atWork is what a process that works allocates in a second at least, in bytes.
 	atWork = 24 << 20
 	// untilRest is how many seconds without work make a rest.
 	untilRest = 15
