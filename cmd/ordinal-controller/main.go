@@ -20,6 +20,10 @@ import (
 	"ordinal.dev/ordinal/internal/footprint"
 )
 
+// pace is that of a controller of a few hundred sets: at work it allocates a few MiB
+// a second, and it is at rest for nearly all of its life.
+var pace = footprint.Pace{AtRest: 100, AtWork: 64 << 20, Busy: 2 << 20, Calm: 1}
+
 // settling is how long after the start what only starting needs is needed no more.
 const settling = 3 * time.Second
 
@@ -61,5 +65,8 @@ func run(ctx context.Context, args []string) error {
 			options.Logger.Error(err, "the controller takes more memory than it needs")
 		}
 	})
+	if os.Getenv("GOGC") == "" {
+		go footprint.TuneCollector(ctx, pace)
+	}
 	return controller.Run(ctx, config, options)
 }

@@ -149,7 +149,7 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	if err := logToFile(l); err != nil {
 		return err
 	}
-	go footprint.TuneCollector(ctx)
+	go footprint.TuneCollector(ctx, pace())
 	c, err := cluster.Start(ctx, o.cfg, klog.Background(), report)
 	if err != nil {
 		if ctx.Err() != nil && dismiss != nil {
@@ -179,6 +179,11 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 			return fmt.Errorf("the cluster stopped because a part of it failed: %w (see %s)", err, l.Log("ordinal"))
 		}
 	}
+}
+
+// pace lets the heap take an eighth of the machine's memory while the cluster works.
+func pace() footprint.Pace {
+	return footprint.Pace{AtRest: 50, AtWork: footprint.Memory() / 8, Busy: 24 << 20, Calm: 15}
 }
 
 // settling is how long after the start the last of the caches fill.

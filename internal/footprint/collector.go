@@ -2,86 +2,105 @@ package footprint
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
 )
 
-// How much Go lets the heap grow before it collects garbage, in percent of what is
-// in use. At rest little is allocated, and memory is dearer than the 0.2% of a core
-// that collecting often costs. At work that would be a quarter of all processor
-// time.
-const (
-	percentAtRest = 50
-	percentAtWork = 250
-)
+// A Pace is how a process works and rests.
+type Pace struct {
+	// AtRest is how much Go lets the heap grow before it collects garbage, in
+	// percent of what is in use. Little is allocated at rest, and memory is
+	// dearer than what collecting often costs.
+	AtRest int
+	// AtWork is how large the heap may be at work, in bytes, if that is at least
+	// twice what is in use. Collecting as often as at rest would be a quarter of
+	// all processor time.
+	AtWork uint64
+	// Busy is what a process that works allocates in a second at least, in bytes.
+	Busy uint64
+	// Calm is how many seconds without work make a rest.
+	Calm int
+}
 
+// How much the heap may grow at work, in percent of what is in use.
 const (
-	// atWork is what a process that works allocates in a second at least, in bytes.
-	atWork = 24 << 20
-	// untilRest is how many seconds without work make a rest.
-	untilRest = 15
+	leastAtWork = 100
+	mostAtWork  = 500
 )
 
 // TuneCollector lets the heap of this process grow while it works, and gives the
 // memory back when it rests, until ctx ends.
-func TuneCollector(ctx context.Context) {
-	debug.SetGCPercent(percentAtRest)
+func TuneCollector(ctx context.Context, p Pace) {
+	debug.SetGCPercent(p.AtRest)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	tuned, last := collector{}, allocated()
+	tuned, last := collector{pace: p}, read(allocated)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-second.C:
 		}
-		now := allocated()
+		now := read(allocated)
 		switch tuned.next(now - last) {
-		case toWork:
-			debug.SetGCPercent(percentAtWork)
+		case work:
+			debug.SetGCPercent(p.percentAtWork(read(live)))
 		case toRest:
-			debug.SetGCPercent(percentAtRest)
+			debug.SetGCPercent(p.AtRest)
+			runtime.GC() // and what pools keep for the next time goes with the second
 			debug.FreeOSMemory()
 		}
 		last = now
 	}
 }
 
-// collector decides, second by second, when the process begins to work and to rest.
+// percentAtWork is how much the heap may grow with so many bytes in use.
+func (p Pace) percentAtWork(live uint64) int {
+	room := max(int64(p.AtWork)-int64(live), 0)
+	return int(min(max(100*room/int64(max(live, 1)), leastAtWork), mostAtWork))
+}
+
+// collector decides, second by second, whether the process works.
 type collector struct {
+	pace    Pace
 	working bool
 	calm    int // seconds without work
 }
 
-type change int
+type state int
 
 const (
-	steady change = iota
-	toWork
-	toRest
+	rest state = iota
+	work
+	toRest // the first second of a rest
 )
 
 // next takes the bytes that were allocated within the last second.
-func (c *collector) next(bytes uint64) change {
-	switch busy := bytes >= atWork; {
-	case busy && !c.working:
-		*c = collector{working: true}
-		return toWork
+func (c *collector) next(bytes uint64) state {
+	switch busy := bytes >= c.pace.Busy; {
 	case busy:
-		c.calm = 0
+		c.working, c.calm = true, 0
 	case c.working:
-		if c.calm++; c.calm >= untilRest {
-			*c = collector{}
+		if c.calm++; c.calm >= c.pace.Calm {
+			c.working, c.calm = false, 0
 			return toRest
 		}
+	default:
+		return rest
 	}
-	return steady
+	return work
 }
 
-// allocated is how many bytes this process has allocated so far.
-func allocated() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+// What Go counts, in bytes.
+const (
+	allocated = "/gc/heap/allocs:bytes" // since the process began
+	live      = "/gc/heap/live:bytes"   // what the last collection found in use
+)
+
+func read(metric string) uint64 {
+	sample := []metrics.Sample{{Name: metric}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
 }

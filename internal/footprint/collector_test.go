@@ -5,28 +5,42 @@ import (
 	"testing"
 )
 
-func TestTheCollectorIsTunedWhenWorkBeginsAndAfterARest(t *testing.T) {
-	const little, much = atWork - 1, atWork
-	pause := slices.Repeat([]uint64{little}, untilRest-1)
-	var c collector
-	got := map[int]change{}
-	for second, bytes := range slices.Concat([]uint64{little, much, much}, pause, []uint64{much}, pause, []uint64{little, little}) {
-		if change := c.next(bytes); change != steady {
-			got[second] = change
-		}
+func TestAPauseIsARestWhenItIsLong(t *testing.T) {
+	const little, much = 9, 10
+	pace := Pace{Busy: much, Calm: 3}
+	c := collector{pace: pace}
+	var got []state
+	for _, bytes := range []uint64{little, much, much, little, little, much, little, little, little, little} {
+		got = append(got, c.next(bytes))
 	}
-	if want := 3 + 2*len(pause) + 1; len(got) != 2 || got[1] != toWork || got[want] != toRest {
-		t.Errorf("changes by second: %v, want work in 1 and rest in %d", got, want)
+	want := []state{rest, work, work, work, work, work, work, work, toRest, rest}
+	if !slices.Equal(got, want) {
+		t.Errorf("second by second %v, want %v", got, want)
+	}
+}
+
+func TestTheHeapOfWorkFitsItsBudgetAndMayDouble(t *testing.T) {
+	p := Pace{AtRest: 50, AtWork: 1 << 30}
+	for live, want := range map[uint64]int{
+		256 << 20: 300,
+		512 << 20: 100,
+		2 << 30:   leastAtWork,
+		1 << 20:   mostAtWork,
+		0:         mostAtWork,
+	} {
+		if got := p.percentAtWork(live); got != want {
+			t.Errorf("with %d MiB in use the heap may grow by %d%%, want %d%%", live>>20, got, want)
+		}
 	}
 }
 
 func TestAllocationsAreCounted(t *testing.T) {
-	before := allocated()
+	before := read(allocated)
 	garbage := make([][]byte, 64)
 	for i := range garbage {
 		garbage[i] = make([]byte, 1<<20)
 	}
-	if grown := allocated() - before; grown < 64<<20 {
+	if grown := read(allocated) - before; grown < 64<<20 {
 		t.Errorf("%d bytes were allocated, and %d counted", len(garbage)<<20, grown)
 	}
 }
