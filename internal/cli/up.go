@@ -286,10 +286,9 @@ func (r *root) explainFailure(l layout.Layout, s instance.State, logStart int64,
 	path, last := s.Log, s.LogTail
 	if s.Error == "" {
 		path = l.Log("ordinal")
-		last = strings.Split(strings.TrimSpace(logs.Since(path, logStart)), "\n")
-		last = last[max(0, len(last)-8):]
+		last = logs.LastWords(logs.Since(path, logStart), 8)
 	}
-	fmt.Fprintf(r.err, "ordinal: %v\n\nThe last lines of %s:\n  %s\n", err, path, strings.Join(last, "\n  "))
+	fmt.Fprintf(r.err, "ordinal: %v\n\nThe last words in %s:\n  %s\n", err, path, strings.Join(last, "\n  "))
 	return errSaid
 }
 

@@ -54,3 +54,19 @@ func LastLines(path string, n int) []string {
 	lines := strings.Split(text, "\n")
 	return lines[max(0, len(lines)-n):]
 }
+
+// crashLines is how much of a crash is shown: what it was, and the functions that
+// led to it.
+const crashLines = 24
+
+// LastWords are the lines of a log in which a process says why it ended: where Go's
+// runtime reports a crash, its beginning, and otherwise the last n.
+func LastWords(log string, n int) []string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			return lines[i:min(i+crashLines, len(lines))]
+		}
+	}
+	return lines[max(0, len(lines)-n):]
+}

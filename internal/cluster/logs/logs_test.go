@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -44,5 +45,16 @@ func TestOpenPutsALargeLogAside(t *testing.T) {
 	}
 	if _, err := os.Stat(path + ".1"); err != nil {
 		t.Errorf("the old log is gone: %v", err)
+	}
+}
+
+func TestLastWordsBeginWithTheCrash(t *testing.T) {
+	trace := "panic: assignment to entry in nil map\n\ngoroutine 7 [running]:\n" + strings.Repeat("k8s.io/somewhere()\n", 90)
+	got := LastWords("starting\n"+trace, 8)
+	if len(got) != crashLines || got[0] != "panic: assignment to entry in nil map" {
+		t.Errorf("%d lines, the first of them %q", len(got), got[0])
+	}
+	if got, want := LastWords("a\nb\nc\n", 2), []string{"b", "c"}; !slices.Equal(got, want) {
+		t.Errorf("without a crash: %q, want %q", got, want)
 	}
 }
