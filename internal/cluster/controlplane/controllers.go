@@ -49,7 +49,7 @@ func (c *Controllers) Run(ctx context.Context) error {
 	}
 	s.Generic.ClientConnection.Kubeconfig = c.Kubeconfig
 	// The API server's own priority and fairness is the limit that counts.
-	s.Generic.ClientConnection.QPS = -1
+	s.Generic.ClientConnection.QPS, s.Generic.ClientConnection.Burst = 200, 400
 	s.Generic.LeaderElection.LeaderElect = false
 	s.Generic.Controllers = []string{"*", "-" + names.StatefulSetController, "-" + names.PersistentVolumeAttachDetachController}
 	s.SecureServing.BindPort = 0
