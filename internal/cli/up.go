@@ -181,7 +181,7 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	}
 }
 
-// pace lets the heap take an eighth of the machine's memory while the cluster works.
+// pace leaves most of the memory to what the cluster runs, and to the machine.
 func pace() footprint.Pace {
 	return footprint.Pace{AtRest: 50, AtWork: footprint.Memory() / 8, Busy: 24 << 20, Calm: 15}
 }

@@ -54,15 +54,6 @@ func Trim() error {
 	return nil
 }
 
-// Memory is how much memory the machine has, in bytes; 0 if that is unknown.
-func Memory() uint64 {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return 0
-	}
-	return uint64(info.Totalram) * uint64(info.Unit)
-}
-
 type mapping struct{ from, to uintptr }
 
 // untouched lists the mappings of a file, as /proc/PID/smaps has them, that are as

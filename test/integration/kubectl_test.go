@@ -69,6 +69,7 @@ func TestKubectlRolloutStatusFollowsAnUpdateToItsEnd(t *testing.T) {
 	w := newScene(t)
 	w.create(web(stubborn))
 	w.Eventually(w.rolloutStatus(true, "complete"))
+	w.Eventually(w.Ready("web", 3))
 	w.Forget()
 
 	w.change(image("web:2"))

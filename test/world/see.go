@@ -122,8 +122,14 @@ func (w *World) Ready(name string, n int32) func() error {
 		}
 		// Nothing orders the watches of two kinds: the status may be seen before
 		// the pods that it tells of.
-		if pods := w.podsOf(set); len(pods) != int(n) {
+		pods := w.podsOf(set)
+		if len(pods) != int(n) {
 			return fmt.Errorf("%s says %d replicas, and the pods seen are %v", name, n, Names(pods))
+		}
+		for _, pod := range pods {
+			if last := w.lastOf(pod.Name); last != "ready" {
+				return fmt.Errorf("%s says %d ready, and the last seen of %s is %q", name, n, pod.Name, last)
+			}
 		}
 		return nil
 	}

@@ -129,6 +129,18 @@ func (w *World) note(lines ...string) {
 	w.changed = make(chan struct{})
 }
 
+// lastOf is what happened to a pod last, of what is in the history.
+func (w *World) lastOf(pod string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, line := range slices.Backward(w.history) {
+		if what, found := strings.CutPrefix(line, pod+" "); found {
+			return what
+		}
+	}
+	return ""
+}
+
 // Eventually waits until check has nothing left to object to.
 func (w *World) Eventually(check func() error) {
 	w.Helper()

@@ -14,11 +14,6 @@ import (
 
 // schedulerConfig is a file because upstream's Setup replaces any other
 // configuration by its defaults. The limit of requests is the API server's.
-//
-// Pods are spread over nodes by the load that they ask for, and over zones and
-// nodes by the constraints of their own. Upstream's constraints for pods that have
-// none are switched off: on one machine they decide nothing, and they look at every
-// pod on it for each that is scheduled.
 const schedulerConfig = `apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
 leaderElection:
@@ -27,11 +22,6 @@ clientConnection:
   kubeconfig: %q
   contentType: application/vnd.kubernetes.protobuf
   qps: -1
-profiles:
-- pluginConfig:
-  - name: PodTopologySpread
-    args:
-      defaultingType: List
 `
 
 // Scheduler is kube-scheduler.

@@ -1,11 +1,13 @@
 package pki
 
 import (
+	"errors"
 	"os"
 	"testing"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
+	certutil "k8s.io/client-go/util/cert"
 )
 
 var start = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -37,6 +39,31 @@ func TestAuthorityIsKeptFromStartToStart(t *testing.T) {
 	second := authority(t, dir, start.Add(2*365*24*time.Hour))
 	if !first.cert.Equal(second.cert) {
 		t.Error("the second start made another authority; certificates of the first would no longer be trusted")
+	}
+}
+
+// The first clusters had an ECDSA authority.
+func TestAnAuthorityOfAnotherKindOfKeyIsKept(t *testing.T) {
+	key, err := newKey(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := certutil.NewSelfSignedCACert(certutil.Config{CommonName: "test", NotBefore: start}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pem, err := certutil.EncodeCertificates(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Dir{Path: t.TempDir(), Now: start}
+	if err := errors.Join(d.writeKey("ca", key), writeFile(d.Cert("ca"), pem, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	a := authority(t, d.Path, start)
+	leaf := Leaf{Name: "client", User: "client"}
+	if first := issue(t, a, leaf); !a.cert.Equal(cert) || issue(t, a, leaf) != first {
+		t.Error("the authority, or what it issued, was made anew")
 	}
 }
 
