@@ -222,6 +222,10 @@ func (c *Cluster) startStages(ctx context.Context, api net.Listener) error {
 	if err != nil {
 		return err
 	}
+	storage, err := c.volumes(ctx) // while no client is at work, see volumes.New
+	if err != nil {
+		return err
+	}
 	store, err := c.storeStage(ctx)
 	if err != nil {
 		return err
@@ -251,7 +255,7 @@ func (c *Cluster) startStages(ctx context.Context, api net.Listener) error {
 			return fmt.Errorf("correcting the status of pods that stopped: %w", err)
 		}
 	}
-	rest, err := c.workStage(ca, admin)
+	rest, err := c.workStage(ca, admin, storage)
 	if err != nil {
 		return err
 	}

@@ -106,8 +106,9 @@ func (c *Cluster) apiServer(listener net.Listener) supervisor.Part {
 	}
 }
 
-// workStage is what works through the API.
-func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor.Part, error) {
+// workStage is what works through the API; storage is a part of it that had to be
+// made before.
+func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config, storage supervisor.Part) ([]supervisor.Part, error) {
 	parts := []supervisor.Part{
 		&controlplane.Controllers{
 			Kubeconfig:  c.layout.KubeconfigFor(controlplane.ControllersCert),
@@ -118,12 +119,8 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 			Kubeconfig: c.layout.KubeconfigFor(controlplane.SchedulerCert),
 			ConfigFile: c.layout.SchedulerConfig(),
 		},
+		storage,
 	}
-	storage, err := c.volumes()
-	if err != nil {
-		return nil, err
-	}
-	parts = append(parts, storage)
 	if !c.cfg.NoController {
 		sets, err := c.statefulSets()
 		if err != nil {
@@ -160,12 +157,12 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config) ([]supervisor
 	return parts, nil
 }
 
-func (c *Cluster) volumes() (supervisor.Part, error) {
+func (c *Cluster) volumes(ctx context.Context) (supervisor.Part, error) {
 	client, err := c.clientOf(volumesIdentity)
 	if err != nil {
 		return nil, err
 	}
-	return volumes.New(volumes.Config{
+	return volumes.New(ctx, volumes.Config{
 		Client: client, Backend: volumes.NewDirectories(c.layout.Volumes()), Log: c.log.WithName("volumes"),
 	})
 }

@@ -49,21 +49,40 @@ type Config struct {
 // Provisioner serves the claims of class local. It is a part of the cluster:
 // Name, Run, Ready.
 type Provisioner struct {
-	client  kubernetes.Interface
-	backend Backend
-	log     logr.Logger
-	serving atomic.Bool
+	client    kubernetes.Interface
+	provision *controller.ProvisionController
+	log       logr.Logger
+	serving   atomic.Bool
 }
 
-// New makes a provisioner; nothing is contacted before Run.
-func New(cfg Config) (*Provisioner, error) {
+// New makes a provisioner, which can be run once and as long as ctx lasts. Nothing
+// is contacted before Run.
+//
+// No client of Kubernetes may be at work in the process meanwhile: the library
+// registers types in the scheme that all of them read without a lock.
+func New(ctx context.Context, cfg Config) (*Provisioner, error) {
 	client := rest.CopyConfig(cfg.Client)
 	client.QPS = -1
 	clientset, err := kubernetes.NewForConfig(client)
 	if err != nil {
 		return nil, fmt.Errorf("volumes: client: %w", err)
 	}
-	return &Provisioner{client: clientset, backend: cfg.Backend, log: cfg.Log}, nil
+	return &Provisioner{
+		client: clientset, log: cfg.Log,
+		provision: newProvisionController(klog.NewContext(ctx, cfg.Log), clientset, cfg.Backend),
+	}, nil
+}
+
+func newProvisionController(ctx context.Context, client kubernetes.Interface, backend Backend) *controller.ProvisionController {
+	return controller.NewProvisionController(ctx, client, ProvisionerName, library{backend},
+		controller.LeaderElection(false), // there is one cluster a machine
+		controller.Threadiness(workers),
+		controller.RateLimiter(retries()),
+		controller.CreateProvisionedPVLimiter(retries()),
+		controller.FailedProvisionThreshold(0), // a full disk is emptied some day
+		controller.FailedDeleteThreshold(0),
+		controller.AddFinalizer(true), // deleting the volume object first must not leave data behind
+	)
 }
 
 // Name is the part's name in progress lines and errors.
@@ -98,19 +117,10 @@ func (p *Provisioner) Run(ctx context.Context) error {
 		return fmt.Errorf("volumes: %w", err)
 	}
 	var working sync.WaitGroup
-	c := controller.NewProvisionController(ctx, p.client, ProvisionerName, library{p.backend},
-		controller.LeaderElection(false), // there is one cluster a machine
-		controller.Threadiness(workers),
-		controller.RateLimiter(retries()),
-		controller.CreateProvisionedPVLimiter(retries()),
-		controller.FailedProvisionThreshold(0), // a full disk is emptied some day
-		controller.FailedDeleteThreshold(0),
-		controller.AddFinalizer(true), // deleting the volume object first must not leave data behind
-	)
-	c.ControllerWaitGroup(&working)
+	p.provision.ControllerWaitGroup(&working)
 	p.serving.Store(true)
 	defer p.serving.Store(false)
-	c.Run(ctx)
+	p.provision.Run(ctx)
 	working.Wait()
 	return nil
 }

@@ -32,8 +32,8 @@ type world struct {
 func inWorld(t *testing.T, backend Backend, objects []runtime.Object, test func(w world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := world{T: t, api: fake.NewClientset(objects...)}
-		p := &Provisioner{client: w.api, backend: backend, log: logr.Discard()}
 		ctx, cancel := context.WithCancel(context.Background())
+		p := &Provisioner{client: w.api, provision: newProvisionController(ctx, w.api, backend), log: logr.Discard()}
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()
 		w.pass(200 * time.Millisecond) // informers notice their first list
