@@ -152,6 +152,9 @@ func (p *pods) serve(ctx context.Context, key cache.ObjectName) (time.Duration, 
 	return again, nil
 }
 
+// removal is how long the API server may take to remove a pod without grace left.
+const removal = 2 * time.Second
+
 // terminate removes a deleted pod when its time has come: after the delay it
 // asks for, but within its grace period, at whose end a kubelet kills.
 func (p *pods) terminate(ctx context.Context, pod *corev1.Pod, s script, now time.Time) (time.Duration, error) {
@@ -161,6 +164,11 @@ func (p *pods) terminate(ctx context.Context, pod *corev1.Pod, s script, now tim
 	}
 	asked := pod.DeletionTimestamp.Add(-grace)
 	if left := min(s.terminateAfter, grace) - now.Sub(asked); s.terminateAfter > 0 && left > 0 {
+		return left, nil
+	}
+	// Asked to remove a pod, the API server takes its grace first, which is a change
+	// like any other. To ask again at once would be in vain, and half of all deletes.
+	if left := removal - now.Sub(asked); grace == 0 && left > 0 {
 		return left, nil
 	}
 	err := p.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{

@@ -147,6 +147,24 @@ func TestDeletedPodGoesByItsUID(t *testing.T) {
 	})
 }
 
+func TestPodWhoseRemovalIsUnderWayIsNotRemovedTwice(t *testing.T) {
+	inWorld(t, 1, nil, func(w world) {
+		w.add(bound("web-0"))
+		w.change("web-0", func(p *corev1.Pod) {
+			p.DeletionTimestamp = ptr.To(metav1.NewTime(time.Now()))
+			p.DeletionGracePeriodSeconds = ptr.To(int64(0))
+		})
+		w.pass(time.Second)
+		if n := len(w.deletions()); n != 0 {
+			t.Errorf("%d deletions of a pod that the API server is about to remove", n)
+		}
+		w.pass(2 * time.Second)
+		if w.pods() != 0 {
+			t.Error("still there: who asked for its removal did not get to it, and nobody asked again")
+		}
+	})
+}
+
 func TestDeletedPodLivesOnAsAsked(t *testing.T) {
 	for _, tc := range []struct {
 		after string
