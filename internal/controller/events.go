@@ -1,6 +1,9 @@
 package controller
 
 import (
+	"time"
+
+	"golang.org/x/time/rate"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -9,8 +12,16 @@ import (
 	"ordinal.dev/ordinal/internal/plan"
 )
 
-// longestNote keeps a note within the 1024 bytes that the API allows.
-const longestNote = 1000
+const (
+	// longestNote keeps a note within the 1024 bytes that the API allows.
+	longestNote = 1000
+	// newsAtOnce and newsPerSecond bound the events of what was done. They cost as
+	// much as the pods that they tell of, and give way to them: when a thousand sets
+	// move, the news of most wait, and are fewer for it. Warnings never wait.
+	newsAtOnce, newsPerSecond = 50, 20
+)
+
+func newNewsLimit() *rate.Limiter { return rate.NewLimiter(newsPerSecond, newsAtOnce) }
 
 // Recorder records events; it is the half of client-go's that is needed.
 type Recorder interface {
@@ -29,12 +40,20 @@ func (r *reconciler) warn(set *appsv1.StatefulSet, events []plan.Event, m *memor
 	m.warned = holding
 }
 
-// announce records what was done since it was last called.
+// announce records what was done since it last did so, if there is room for news
+// now. Otherwise it sets m.newsDue to when there will be.
 func (r *reconciler) announce(set *appsv1.StatefulSet, m *memory) {
-	for _, e := range merged(m.news) {
+	now, all := r.clock.Now(), merged(m.news)
+	if m.newsDue.IsZero() && len(all) > 0 {
+		m.newsDue = now.Add(r.newsLimit.ReserveN(now, min(len(all), newsAtOnce)).DelayFrom(now))
+	}
+	if m.newsDue.After(now) {
+		return
+	}
+	for _, e := range all {
 		record(r.recorder, set, e)
 	}
-	m.news = nil
+	m.news, m.newsDue = nil, time.Time{}
 }
 
 // merged makes one event of those that have the same reason, as far as a note has

@@ -1,11 +1,15 @@
 package controller
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
 
 	"ordinal.dev/ordinal/internal/plan"
 )
@@ -52,6 +56,39 @@ func TestWhatWasDoneIsToldAtMostASecondLateWhileASetMoves(t *testing.T) {
 	}
 }
 
+func TestNewsWaitForRoomAndAreFewerForIt(t *testing.T) {
+	w := newWorld(t, web(1))
+	w.r.newsLimit.ReserveN(w.clock.Now(), newsAtOnce) // other sets have much to tell
+	w.settle()
+	if status := w.set().Status; status.ReadyReplicas != 1 || len(w.events) > 0 {
+		t.Fatalf("%d ready replicas in the status, told %q: want one, and nothing yet", status.ReadyReplicas, w.events)
+	}
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To(int32(2)) })
+	w.settle()
+	_, result, err := w.reconcile()
+	if err != nil || len(w.events) > 0 || result.RequeueAfter != time.Second/newsPerSecond {
+		t.Fatalf("told %q, %+v, %v: want nothing yet, and another look when there is room", w.events, result, err)
+	}
+	w.clock.Step(result.RequeueAfter)
+	if _, result, err = w.reconcile(); err != nil || result.RequeueAfter != 0 {
+		t.Errorf("%+v, %v: want no other look", result, err)
+	}
+	if told := w.told("SuccessfulCreate"); len(told) != 1 || !strings.Contains(told[0], "Pod web-0") || !strings.Contains(told[0], "Pod web-1") {
+		t.Errorf("told %q: want one event of both pods", w.events)
+	}
+}
+
+func TestWarningsDoNotWaitForNews(t *testing.T) {
+	w := newWorld(t, web(1))
+	w.r.newsLimit.ReserveN(w.clock.Now(), newsAtOnce)
+	w.refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-0", errors.New("no room"))
+	_, _, _ = w.reconcile() // the refusal is what is asked for
+	_, _, _ = w.reconcile()
+	if told := w.told("FailedCreate"); len(told) != 1 {
+		t.Errorf("told %q: want the failure", w.events)
+	}
+}
+
 func TestAnEventHoldsNoMoreThanTheAPITakes(t *testing.T) {
 	var news []plan.Event
 	for range 30 {
@@ -59,9 +96,8 @@ func TestAnEventHoldsNoMoreThanTheAPITakes(t *testing.T) {
 	}
 	news = append(news, plan.Event{Reason: "FailedCreate", Message: strings.Repeat("y", 2000)})
 	w := newWorld(t)
-	r := &reconciler{recorder: w}
 	m := &memory{news: news}
-	r.announce(web(3), m)
+	w.r.announce(web(3), m)
 	var text string
 	for _, e := range w.events {
 		_, note, _ := strings.Cut(e, ": ")

@@ -27,6 +27,7 @@ type memory struct {
 	told         *plan.Refusal       // the one that the written status tells of
 	warned       map[plan.Event]bool // warnings that hold and have been recorded
 	news         []plan.Event        // what was done, and is not recorded yet
+	newsDue      time.Time           // when there is room for the news; zero before that is known
 	behindSince  time.Time           // since when the written status or the events are out of date
 	conflicts    int                 // plans in a row that somebody else's write made void
 	template     []byte              // the revision.Data of the set as of generation; may be nil
@@ -45,6 +46,9 @@ func (m *memory) templateOf(set *appsv1.StatefulSet) []byte {
 	}
 	return m.template
 }
+
+// untilNews is how long the news wait for room; zero if none do.
+func (m *memory) untilNews(now time.Time) time.Duration { return max(0, m.newsDue.Sub(now)) }
 
 // memories holds the memory of every set.
 type memories struct{ m sync.Map }

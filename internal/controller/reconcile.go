@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -37,6 +38,8 @@ type reconciler struct {
 	memories memories
 	turns    turns
 
+	newsLimit *rate.Limiter // of the events of what was done
+
 	takeover sync.Mutex // guards tookOver
 	tookOver string     // the API server's resourceVersion when this controller had begun
 }
@@ -45,7 +48,7 @@ func newReconciler(view cacheView, s Surroundings, metrics *metrics) *reconciler
 	return &reconciler{
 		view: view, clock: s.Clock, disabled: s.Disabled, recorder: s.Recorder, metrics: metrics,
 		executor: &executor{client: s.Client, fresh: s.Fresh, recorder: s.Recorder, metrics: metrics, each: atOnce},
-		turns:    turns{limit: DefaultOptions().Workers},
+		turns:    turns{limit: DefaultOptions().Workers}, newsLimit: newNewsLimit(),
 	}
 }
 
@@ -161,16 +164,17 @@ func samePods(written, now *appsv1.StatefulSetStatus) bool {
 
 // report writes what is out of date, the status and the news of what was done:
 // at once when the set is at rest or a refusal is new, and otherwise when it has
-// been out of date for statusDelay. It returns when to come back for what it did not write
-// yet.
+// been out of date for statusDelay. It returns when to come back for what it did not
+// write yet.
 func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) (time.Duration, error) {
+	now := r.clock.Now()
 	current := equality.Semantic.DeepEqual(set.Status, made.Status)
-	if current && len(m.news) == 0 {
+	if current && (len(m.news) == 0 || m.newsDue.After(now)) {
 		m.behindSince = time.Time{}
-		return 0, nil
+		return m.untilNews(now), nil
 	}
 	refusedAnew := m.refused != nil && (m.told == nil || *m.told != *m.refused)
-	if now := r.clock.Now(); !made.AtRest() && !refusedAnew {
+	if !made.AtRest() && !refusedAnew {
 		if m.behindSince.IsZero() {
 			m.behindSince = now
 		}
@@ -185,7 +189,7 @@ func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *
 		}
 	}
 	m.behindSince, m.told = time.Time{}, m.planned
-	return 0, nil
+	return m.untilNews(now), nil
 }
 
 // soonest is the smaller of two times to come back, of which zero is none.
