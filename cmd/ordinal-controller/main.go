@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
-	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/tools/clientcmd"
@@ -23,9 +22,6 @@ import (
 // pace is that of a controller of a few hundred sets: at work it allocates a few MiB
 // a second, and it is at rest for nearly all of its life.
 var pace = footprint.Pace{AtRest: 100, AtWork: 64 << 20, Busy: 2 << 20, Calm: 1}
-
-// settling is how long after the start what only starting needs is needed no more.
-const settling = 3 * time.Second
 
 func main() {
 	if os.Getenv("GOMAXPROCS") == "" {
@@ -60,13 +56,10 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("no cluster to run against, give --kubeconfig: %w", err)
 	}
 	options.Logger = textlogger.NewLogger(textlogger.NewConfig(textlogger.Verbosity(*verbosity)))
-	time.AfterFunc(settling, func() {
-		if err := footprint.Trim(); err != nil {
-			options.Logger.Error(err, "the controller takes more memory than it needs")
-		}
-	})
 	if os.Getenv("GOGC") == "" {
-		go footprint.TuneCollector(ctx, pace)
+		go footprint.Tune(ctx, pace, func(err error) {
+			options.Logger.Error(err, "the controller takes more memory than it needs")
+		})
 	}
 	return controller.Run(ctx, config, options)
 }

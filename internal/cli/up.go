@@ -149,7 +149,12 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	if err := logToFile(l); err != nil {
 		return err
 	}
-	go footprint.TuneCollector(ctx, pace())
+	costly := func(err error) {
+		if err != nil {
+			klog.Background().Error(err, "the cluster idles at a higher cost than it could")
+		}
+	}
+	go footprint.Tune(ctx, pace(), costly)
 	c, err := cluster.Start(ctx, o.cfg, klog.Background(), report)
 	if err != nil {
 		if ctx.Err() != nil && dismiss != nil {
@@ -167,9 +172,7 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	for {
 		select {
 		case <-settled:
-			if err := errors.Join(footprint.Trim(), footprint.CalmTimers()); err != nil {
-				klog.Background().Error(err, "the cluster idles at a higher cost than it could")
-			}
+			costly(footprint.CalmTimers())
 		case <-ctx.Done():
 			dismiss()
 			c.Stop()

@@ -30,9 +30,10 @@ const (
 	mostAtWork  = 500
 )
 
-// TuneCollector lets the heap of this process grow while it works, and gives the
-// memory back when it rests, until ctx ends.
-func TuneCollector(ctx context.Context, p Pace) {
+// Tune lets the heap of this process grow while it works, and gives all memory back
+// that it does not need when it comes to rest, until ctx ends. It calls failed when
+// that does not work.
+func Tune(ctx context.Context, p Pace, failed func(error)) {
 	debug.SetGCPercent(p.AtRest)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -50,7 +51,9 @@ func TuneCollector(ctx context.Context, p Pace) {
 		case toRest:
 			debug.SetGCPercent(p.AtRest)
 			runtime.GC() // and what pools keep for the next time goes with the second
-			debug.FreeOSMemory()
+			if err := trim(); err != nil {
+				failed(err)
+			}
 		}
 		last = now
 	}

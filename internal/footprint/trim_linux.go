@@ -33,10 +33,10 @@ func CalmTimers() error {
 	return nil
 }
 
-// Trim gives back the memory that only starting needed: the heap's free pages,
-// and the pages of the program itself, most of which are never used again. What
+// trim gives back the memory that is not needed at rest: the heap's free pages, and
+// the pages of the program itself, most of which only starting needed. What
 // is used is mapped again from the page cache, without a read of the disk.
-func Trim() error {
+func trim() error {
 	debug.FreeOSMemory()
 	self, err := os.Readlink("/proc/self/exe")
 	if err != nil {

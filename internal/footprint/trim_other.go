@@ -4,8 +4,8 @@ package footprint
 
 import "runtime/debug"
 
-// Trim gives back the heap's free pages.
-func Trim() error {
+// trim gives back the heap's free pages.
+func trim() error {
 	debug.FreeOSMemory()
 	return nil
 }

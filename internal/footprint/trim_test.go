@@ -8,7 +8,7 @@ import (
 
 func TestTrimLeavesTheProgramRunning(t *testing.T) {
 	before := fmt.Sprint(unicode.Categories["Lu"], unicode.CaseRanges) // what the linker put into the program
-	if err := Trim(); err != nil {
+	if err := trim(); err != nil {
 		t.Fatal(err)
 	}
 	if after := fmt.Sprint(unicode.Categories["Lu"], unicode.CaseRanges); after != before {
