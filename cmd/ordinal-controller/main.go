@@ -21,7 +21,7 @@ import (
 
 // pace is that of a controller of a few hundred sets: at work it allocates a few MiB
 // a second, and it is at rest for nearly all of its life.
-var pace = footprint.Pace{AtRest: 100, AtWork: 64 << 20, Busy: 2 << 20, Calm: 1}
+var pace = footprint.Pace{AtRest: 100, AtWork: 48 << 20, Busy: 2 << 20, Calm: 1}
 
 func main() {
 	if os.Getenv("GOMAXPROCS") == "" {
