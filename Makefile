@@ -124,9 +124,9 @@ intree: deps ## Build bin/intree: upstream's StatefulSet controller alone, to co
 	@$(STEP) "build bin/intree" go build -v -ldflags '$(LDFLAGS)' -o bin/intree ./bench/intree
 
 .PHONY: bench
-bench: build intree ## Measure the StatefulSet controllers side by side: time, CPU, writes, memory (about 20 minutes)
+bench: build intree ## Measure the StatefulSet controllers side by side: time, CPU, writes, memory (about 35 minutes)
 	@$(STEP) "build the benchmark" go build -o bin/bench-api ./bench/api
-	@bin/bench-api
+	@bin/bench-api $(if $(ROUNDS),-rounds $(ROUNDS))
 
 .PHONY: bench-cluster
 bench-cluster: build image ## Measure the single-machine cluster: start, roll-out, recovery, memory, CPU. Needs root

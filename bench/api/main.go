@@ -67,7 +67,8 @@ func main() {
 	ours := flag.String("controller", "bin/ordinal-controller", "Ordinal's controller")
 	inTree := flag.String("intree", "bin/intree", "the in-tree controller; empty to measure Ordinal's alone, without ratios")
 	only := flag.String("run", "", "measure only scenarios that match this regular expression")
-	limit := flag.Duration("limit", 40*time.Minute, "give up after this time")
+	rounds := flag.Int("rounds", 3, "measure each scenario so often under each controller, in turns, and show the medians")
+	limit := flag.Duration("limit", time.Hour, "give up after this time")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -75,7 +76,7 @@ func main() {
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()
 	b := bench{
-		out: os.Stdout, ordinal: *ordinal,
+		out: os.Stdout, ordinal: *ordinal, rounds: *rounds,
 		contenders: [2]contender{{
 			program: *inTree, user: arena.InTree, kubeconfig: arena.InTreeKubeconfig,
 			lifted: []string{"--kube-api-qps=1000", "--kube-api-burst=2000", "--concurrent-statefulset-syncs=16"},
@@ -95,6 +96,7 @@ func main() {
 type bench struct {
 	out        io.Writer
 	ordinal    string
+	rounds     int
 	contenders [2]contender // in-tree first
 }
 
@@ -103,22 +105,26 @@ func (b *bench) all(ctx context.Context, only string) error {
 	if err != nil {
 		return fmt.Errorf("-run %s: %w", only, err)
 	}
-	fmt.Fprintf(b.out, "%s\n", machine.Describe())
+	fmt.Fprintf(b.out, "%s; medians of %d rounds\n", machine.Describe(), b.rounds)
 	var missed int
 	for _, s := range scenarios() {
 		if !wanted.MatchString(s.String()) {
 			continue
 		}
-		var results [2]result
-		for i, c := range b.contenders {
-			if c.program == "" {
-				continue
-			}
-			if results[i], err = b.measure(ctx, s, c); err != nil {
-				return fmt.Errorf("%s under %s: %w", s, filepath.Base(c.program), err)
+		var results [2][]result
+		for range b.rounds {
+			for i, c := range b.contenders {
+				if c.program == "" {
+					continue
+				}
+				r, err := b.measure(ctx, s, c)
+				if err != nil {
+					return fmt.Errorf("%s under %s: %w", s, filepath.Base(c.program), err)
+				}
+				results[i] = append(results[i], r)
 			}
 		}
-		missed += report(b.out, s, results)
+		missed += report(b.out, s, [2]result{median(results[0]), median(results[1])})
 	}
 	fmt.Fprintf(b.out, "\n%d targets missed.\n", missed)
 	return nil

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -62,6 +64,31 @@ type cost struct {
 
 // result is what every phase cost one controller.
 type result []cost
+
+// median is what the rounds of one controller cost, figure by figure.
+func median(rounds []result) result {
+	if len(rounds) == 0 {
+		return nil
+	}
+	costs := slices.Clone(rounds[0])
+	for i := range costs {
+		costs[i].wall = middle(rounds, func(r result) time.Duration { return r[i].wall })
+		costs[i].cpu = middle(rounds, func(r result) time.Duration { return r[i].cpu })
+		costs[i].cluster = middle(rounds, func(r result) time.Duration { return r[i].cluster })
+		costs[i].perPod = middle(rounds, func(r result) float64 { return r[i].perPod })
+		costs[i].resides = middle(rounds, func(r result) int64 { return r[i].resides })
+	}
+	return costs
+}
+
+func middle[T cmp.Ordered](rounds []result, figure func(result) T) T {
+	all := make([]T, len(rounds))
+	for i, r := range rounds {
+		all[i] = figure(r)
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
 
 // A meter reads what a controller uses.
 type meter struct {

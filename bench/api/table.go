@@ -57,7 +57,7 @@ func report(out io.Writer, s scenario, results [2]result) (missed int) {
 		row("resident memory", a, b, " MiB", verdict(b/a, memoryShare))
 	}
 	w.Flush()
-	fmt.Fprintln(out, "\nwhat was written, in-tree | Ordinal:")
+	fmt.Fprintln(out, "\nwhat was written in the first round, in-tree | Ordinal:")
 	for i, ours := range results[1] {
 		var stock cost
 		if results[0] != nil {

@@ -13,13 +13,13 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// The users under which the controllers act, and the kubeconfigs they start
-// with. In-tree controllers get a service account's token by themselves.
+// The service accounts under which the controllers act, and the kubeconfigs they
+// start with. In-tree controllers get their token by themselves.
 const (
 	InTree           = "system:serviceaccount:kube-system:statefulset-controller"
-	Ordinal          = "ordinal:controller"
+	Ordinal          = "system:serviceaccount:" + accountNamespace + ":" + accountName
 	InTreeKubeconfig = "controller-manager"
-	OurKubeconfig    = "ordinal-controller"
+	OurKubeconfig    = "account"
 )
 
 // auditPolicy records who changed what, for the two controllers alone. Events
@@ -63,6 +63,9 @@ func Start(ctx context.Context, ordinal string, nodes int) (*Cluster, error) {
 	}
 	err = c.run(ctx, "up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--no-controller",
 		"--audit-policy", c.path("audit.yaml"), "--audit-log", c.auditLog(), "--kubeconfig", "", "--api-port", "0")
+	if err == nil {
+		err = c.makeAccount(ctx)
+	}
 	if err != nil {
 		_ = c.Stop()
 		return nil, err
@@ -81,7 +84,7 @@ func (c *Cluster) Stop() error {
 // Admin is an administrator's access, without a limit of its own.
 func (c *Cluster) Admin() (*rest.Config, error) { return config(c.path("kubeconfig")) }
 
-// Config is the access of one of the cluster's own identities.
+// Config is the access of one of the cluster's own identities, or of our account.
 func (c *Cluster) Config(identity string) (*rest.Config, error) {
 	return config(c.Kubeconfig(identity))
 }
