@@ -70,6 +70,10 @@ func main() {
 	rounds := flag.Int("rounds", 3, "measure each scenario so often under each controller, in turns, and show the medians")
 	limit := flag.Duration("limit", time.Hour, "give up after this time")
 	flag.Parse()
+	if *rounds < 1 {
+		fmt.Fprintf(os.Stderr, "bench: -rounds %d measures nothing; give at least 1\n", *rounds)
+		os.Exit(2)
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -105,7 +109,7 @@ func (b *bench) all(ctx context.Context, only string) error {
 	if err != nil {
 		return fmt.Errorf("-run %s: %w", only, err)
 	}
-	fmt.Fprintf(b.out, "%s; medians of %d rounds\n", machine.Describe(), b.rounds)
+	fmt.Fprintf(b.out, "%s; rounds: %d, of which medians\n", machine.Describe(), b.rounds)
 	var missed int
 	for _, s := range scenarios() {
 		if !wanted.MatchString(s.String()) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -81,13 +80,12 @@ func median(rounds []result) result {
 	return costs
 }
 
-func middle[T cmp.Ordered](rounds []result, figure func(result) T) T {
+func middle[T ~int64 | ~float64](rounds []result, figure func(result) T) T {
 	all := make([]T, len(rounds))
 	for i, r := range rounds {
 		all[i] = figure(r)
 	}
-	slices.Sort(all)
-	return all[len(all)/2]
+	return machine.Median(all)
 }
 
 // A meter reads what a controller uses.

@@ -51,11 +51,11 @@ func (t *table) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "figure\tmedian\tlowest – highest\ttarget\t")
 	for _, f := range t.order {
-		values := slices.Sorted(slices.Values(t.samples[f]))
-		median := (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+		values := t.samples[f]
+		median := machine.Median(values)
 		spread, target, verdict := "", "", ""
 		if len(values) > 1 {
-			spread = fmt.Sprintf("%.2f – %.2f", values[0], values[len(values)-1])
+			spread = fmt.Sprintf("%.2f – %.2f", slices.Min(values), slices.Max(values))
 		}
 		if f.target > 0 {
 			target, verdict = fmt.Sprintf("≤ %g %s", f.target, f.unit), "met"

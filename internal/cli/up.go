@@ -149,12 +149,12 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	if err := logToFile(l); err != nil {
 		return err
 	}
-	costly := func(err error) {
+	warn := func(err error) {
 		if err != nil {
 			klog.Background().Error(err, "the cluster idles at a higher cost than it could")
 		}
 	}
-	go footprint.Tune(ctx, pace(), costly)
+	go footprint.Tune(ctx, pace(), warn)
 	c, err := cluster.Start(ctx, o.cfg, klog.Background(), report)
 	if err != nil {
 		if ctx.Err() != nil && dismiss != nil {
@@ -172,7 +172,7 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	for {
 		select {
 		case <-settled:
-			costly(footprint.CalmTimers())
+			warn(footprint.CalmTimers())
 		case <-ctx.Done():
 			dismiss()
 			c.Stop()

@@ -15,9 +15,9 @@ import (
 const (
 	// longestNote keeps a note within the 1024 bytes that the API allows.
 	longestNote = 1000
-	// newsAtOnce and newsPerSecond bound the events of what was done. They cost as
-	// much as the pods that they tell of, and give way to them: when a thousand sets
-	// move, the news of most wait, and are fewer for it. Warnings never wait.
+	// newsAtOnce and newsPerSecond bound the events of what was done. Each costs a
+	// write, and gives way to those of the pods: when a thousand sets move, the news
+	// of most wait, and are fewer for it. Warnings never wait.
 	newsAtOnce, newsPerSecond = 50, 20
 )
 

@@ -34,8 +34,8 @@ func CalmTimers() error {
 }
 
 // trim gives back the memory that is not needed at rest: the heap's free pages, and
-// the pages of the program itself, most of which only starting needed. What
-// is used is mapped again from the page cache, without a read of the disk.
+// the pages of the program itself, most of which only starting needed. What is used
+// is mapped again from the page cache, without a read of the disk.
 func trim() error {
 	debug.FreeOSMemory()
 	self, err := os.Readlink("/proc/self/exe")

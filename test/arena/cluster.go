@@ -64,7 +64,9 @@ func Start(ctx context.Context, ordinal string, nodes int) (*Cluster, error) {
 	err = c.run(ctx, "up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--no-controller",
 		"--audit-policy", c.path("audit.yaml"), "--audit-log", c.auditLog(), "--kubeconfig", "", "--api-port", "0")
 	if err == nil {
-		err = c.makeAccount(ctx)
+		if err = c.makeAccount(ctx); err != nil {
+			err = fmt.Errorf("make the account of Ordinal's controller: %w", err)
+		}
 	}
 	if err != nil {
 		_ = c.Stop()
