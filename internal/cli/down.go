@@ -46,12 +46,13 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(l.VersionFile()); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			fmt.Fprintf(r.out, "There is no cluster in %s; nothing to do.\n", l.Root)
-			return nil
-		}
+	exists, err := cluster.Exists(l)
+	if err != nil {
 		return err
+	}
+	if !exists {
+		fmt.Fprintf(r.out, "There is no cluster in %s; nothing to do.\n", l.Root)
+		return nil
 	}
 	if o.purge && !o.yes {
 		if err := r.confirmPurge(l); err != nil {

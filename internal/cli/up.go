@@ -169,10 +169,19 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 		klog.Background().Error(err, "the user's kubeconfig was left alone", "file", o.kubeconfig)
 	}
 	settled := time.After(settling)
+	look := time.NewTicker(ownershipCheck)
+	defer look.Stop()
 	for {
 		select {
 		case <-settled:
 			warn(footprint.CalmTimers())
+		case <-look.C:
+			if instance.Lost(l) {
+				err := fmt.Errorf("the cluster stopped because its data directory %s was deleted; `ordinal down` clears what it left on the machine", l.Root)
+				dismiss()
+				c.Fail(err)
+				return err
+			}
 		case <-ctx.Done():
 			dismiss()
 			c.Stop()
@@ -191,6 +200,11 @@ func pace() footprint.Pace {
 
 // settling is how long after the start the last of the caches fill.
 const settling = 10 * time.Second
+
+// ownershipCheck is how often a cluster looks whether its data directory is still its
+// own: one whose directory was deleted could be found by nobody, and holds its
+// ports.
+const ownershipCheck = 5 * time.Second
 
 // logToFile sends what the embedded components say to the cluster's log.
 func logToFile(l layout.Layout) error {

@@ -279,6 +279,16 @@ func (c *Cluster) address() netip.Addr {
 	return node.Gateway(c.cfg.PodCIDR)
 }
 
+// Exists reports whether there is anything to take down: a data directory, or
+// what a cluster has left on the machine after its data directory was deleted.
+func Exists(l layout.Layout) (bool, error) {
+	if _, err := os.Stat(l.VersionFile()); !errors.Is(err, os.ErrNotExist) {
+		return err == nil, err
+	}
+	owner, err := node.Owner()
+	return owner == l.Root, err
+}
+
 // Teardown removes what a cluster left on the machine, other than its data.
 // The cluster's process must have ended.
 func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {

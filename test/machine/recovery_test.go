@@ -143,6 +143,17 @@ func TestAClusterKilledForItsMemoryComesBackByItself(t *testing.T) {
 	}
 }
 
+// TestAClusterWhoseDataDirectoryIsDeletedEndsAndSaysSo, and its `down`, at the
+// test's end, clears the machine though there is no data.
+func TestAClusterWhoseDataDirectoryIsDeletedEndsAndSaysSo(t *testing.T) {
+	p := newPatient(t, rig.Dir(t))
+	p.StopWatching()
+	if err := os.RemoveAll(p.cluster.Dir); err == nil {
+		t.Error("the directory holds no mounts: what runs is no cluster")
+	}
+	p.Must(eventually(p.says("is failed", "was deleted", "ordinal down")))
+}
+
 func TestAPodOverItsMemoryLimitIsNamedAndStartedAgain(t *testing.T) {
 	p := newPatient(t, rig.Dir(t))
 	self, err := os.Executable()

@@ -76,8 +76,9 @@ func Binary() (string, error) {
 	return binary, nil
 }
 
-// SetAside takes down a cluster that already runs on this machine, for there can
-// be one; goOn brings it back with the flags that it was started with.
+// SetAside takes down the cluster that this machine has, for there can be one;
+// goOn brings it back with the flags that it was started with. A cluster that was
+// killed stays down: its containers are ended, its data is kept.
 func SetAside(binary string) (goOn func(), err error) {
 	other := Cluster{Binary: binary, Dir: dataDirOnThisMachine()}
 	if other.Dir == "" {
@@ -87,13 +88,17 @@ func SetAside(binary string) (goOn func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	if !status.Alive {
+		fmt.Printf("the cluster in %s was killed: what it left is cleared, its data is kept, and `ordinal up` goes on from it\n", other.Dir)
+		return func() {}, other.down()
+	}
 	commandLine, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", status.PID))
-	if err != nil || !status.Alive {
-		return nil, fmt.Errorf("a cluster was killed and has left pods behind: run `ordinal down --data-dir %s` first", other.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("how the cluster in %s was started: %w", other.Dir, err)
 	}
 	fmt.Printf("the cluster in %s is taken down for the time of the test, and comes back after it\n", other.Dir)
-	if out, err := other.Try("down"); err != nil {
-		return nil, fmt.Errorf("ordinal down: %w\n%s", err, out)
+	if err := other.down(); err != nil {
+		return nil, err
 	}
 	up := slices.DeleteFunc(strings.Split(strings.TrimRight(string(commandLine), "\x00"), "\x00"),
 		func(arg string) bool { return arg == "--detached" || arg == "--again" || arg == "--foreground" })
@@ -102,6 +107,13 @@ func SetAside(binary string) (goOn func(), err error) {
 			fmt.Fprintf(os.Stderr, "the cluster that was set aside did not come back: %v\n%s", err, out)
 		}
 	}, nil
+}
+
+func (c Cluster) down() error {
+	if out, err := c.Try("down"); err != nil {
+		return fmt.Errorf("ordinal down: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // dataDirOnThisMachine is where the cluster of this machine keeps its data, as

@@ -156,6 +156,14 @@ func PID(l layout.Layout) int {
 	return pid
 }
 
+// Lost says whether the data directory that this process has locked was deleted,
+// or is another's by now. One that cannot be read is not lost.
+func Lost(l layout.Layout) bool {
+	_, err := os.Stat(l.PIDFile())
+	pid := PID(l)
+	return errors.Is(err, os.ErrNotExist) || pid != 0 && pid != os.Getpid()
+}
+
 // Write replaces the state file.
 func Write(l layout.Layout, s State) error {
 	data, err := json.MarshalIndent(s, "", "  ")

@@ -3,6 +3,7 @@ package instance
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -45,6 +46,35 @@ func TestDataDirectoryOfAnotherFormatIsRefused(t *testing.T) {
 	}
 	if data, _ := os.ReadFile(l.VersionFile()); string(data) != "99\n" {
 		t.Error("the refused directory was changed")
+	}
+}
+
+func TestADataDirectoryIsLostWhenDeletedOrTakenByAnother(t *testing.T) {
+	l := layout.Layout{Root: filepath.Join(t.TempDir(), "data")}
+	release, err := Acquire(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if Lost(l) {
+		t.Error("lost while it is ours")
+	}
+	if err := os.RemoveAll(l.Root); err != nil {
+		t.Fatal(err)
+	}
+	if !Lost(l) {
+		t.Error("not lost though it was deleted")
+	}
+	if err := Prepare(l); err != nil {
+		t.Fatal(err)
+	}
+	for content, lost := range map[string]bool{"1\n": true, "": false} {
+		if err := os.WriteFile(l.PIDFile(), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if Lost(l) != lost {
+			t.Errorf("lost %v with the process id %q", !lost, content)
+		}
 	}
 }
 
