@@ -14,6 +14,13 @@ const (
 	// idleTurn is how long it may do so while nothing happens to it: its pods take
 	// their time then, and others would not slow them down.
 	idleTurn = 250 * time.Millisecond
+	// turnsPerWorker is how many sets may move at a time for each worker, which is
+	// busy with one for milliseconds and not for as long as its pods take. The more
+	// there are, the less often everybody else runs out of work, which is cheaper:
+	// with two in place of one, the API server, the scheduler and the nodes took 5 to
+	// 10 % less for the same writes. With three, sets took so long that more than one
+	// status was written of each.
+	turnsPerWorker = 2
 )
 
 // turns lets sets begin with a new generation a few at a time. Begun all at once, a
