@@ -48,7 +48,7 @@ func newReconciler(view cacheView, s Surroundings, metrics *metrics) *reconciler
 	return &reconciler{
 		view: view, clock: s.Clock, disabled: s.Disabled, recorder: s.Recorder, metrics: metrics,
 		executor: &executor{client: s.Client, fresh: s.Fresh, recorder: s.Recorder, metrics: metrics, each: atOnce},
-		turns:    turns{limit: turnsPerWorker * DefaultOptions().Workers}, newsLimit: newNewsLimit(),
+		turns:    newTurns(DefaultOptions().Workers), newsLimit: newNewsLimit(),
 	}
 }
 

@@ -139,7 +139,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 		Client: lean, Fresh: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
 		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
 	}, metrics)
-	r.turns.limit = turnsPerWorker * c.options.Workers
+	r.turns = newTurns(c.options.Workers)
 	concerned := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return view.concerns(o) })
 	err = builder.ControllerManagedBy(mgr).
 		Named("statefulset").

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -22,6 +23,8 @@ func numbered(n int) []types.NamespacedName {
 	return sets
 }
 
+func fixedTurns(limit float64) *turns { return &turns{limit: limit, least: limit, most: limit} }
+
 // Sets that never get done, and to which something happens all the time, hold the
 // others up the longest.
 func TestNobodyWaitsLongerThanTheTurnsOfThoseBefore(t *testing.T) {
@@ -29,7 +32,7 @@ func TestNobodyWaitsLongerThanTheTurnsOfThoseBefore(t *testing.T) {
 		const step = 10 * time.Millisecond
 		sets, now := numbered(50), time.Unix(0, 0)
 		asks := map[types.NamespacedName]time.Time{} // when each asks next
-		q := &turns{limit: 4}
+		q := fixedTurns(4)
 		if wakes {
 			q.wake = func(set types.NamespacedName) { asks[set] = now }
 		}
@@ -62,7 +65,7 @@ func TestNobodyWaitsLongerThanTheTurnsOfThoseBefore(t *testing.T) {
 			t.Errorf("woken: %t: they began in the order %v", wakes, order)
 		}
 		for i, set := range sets {
-			if most := time.Duration((i+q.limit-1)/q.limit)*longestTurn + step; began[set] > most {
+			if most := time.Duration((i+3)/4)*longestTurn + step; began[set] > most {
 				t.Errorf("woken: %t: number %d began after %s, want at most %s", wakes, i, began[set], most)
 			}
 		}
@@ -72,7 +75,8 @@ func TestNobodyWaitsLongerThanTheTurnsOfThoseBefore(t *testing.T) {
 func TestASetAtRestLetsTheNextInLineBegin(t *testing.T) {
 	sets, now := numbered(4), time.Unix(0, 0)
 	var woken []types.NamespacedName
-	q := &turns{limit: 1, wake: func(set types.NamespacedName) { woken = append(woken, set) }}
+	q := fixedTurns(1)
+	q.wake = func(set types.NamespacedName) { woken = append(woken, set) }
 	for i, set := range sets {
 		if waits := q.take(set, now) > 0; waits != (i > 0) {
 			t.Fatalf("%s waits: %t", set, waits)
@@ -90,7 +94,7 @@ func TestASetAtRestLetsTheNextInLineBegin(t *testing.T) {
 
 func TestASetWhosePodsTakeTheirTimeKeepsNobodyWaiting(t *testing.T) {
 	sets, now := numbered(2), time.Unix(0, 0)
-	q := &turns{limit: 1}
+	q := fixedTurns(1)
 	q.take(sets[0], now)
 	if wait := q.take(sets[1], now); wait != idleTurn {
 		t.Errorf("asked to wait for %s, want %s", wait, idleTurn)
@@ -105,11 +109,36 @@ func TestASetWhosePodsTakeTheirTimeKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
+func TestAsManySetsMoveAsAreDoneInTime(t *testing.T) {
+	for took, want := range map[time.Duration]float64{
+		easyTurn:       64,
+		easyTurn + 1:   32,
+		hardTurn:       16,
+		10 * time.Hour: 16,
+	} {
+		q, now := newTurns(16), time.Unix(0, 0)
+		for _, set := range numbered(2000) {
+			before := q.limit
+			q.take(set, now)
+			q.end(set, now.Add(took))
+			if change := math.Abs(q.limit - before); change > turnsFewer/before+1e-9 {
+				t.Fatalf("the limit went from %g to %g for one set", before, q.limit)
+			}
+		}
+		if q.limit != want {
+			t.Errorf("sets that take %s: %g move at a time, want %g", took, q.limit, want)
+		}
+	}
+	if q := newTurns(1); q.take(numbered(1)[0], time.Unix(0, 0)) > 0 {
+		t.Error("with one worker, nobody may begin")
+	}
+}
+
 // busy makes a world in which another set moves, and there is room for one.
 func busy(t *testing.T, replicas int32) *world {
 	t.Helper()
 	w := newWorld(t, web(replicas))
-	w.r.turns.limit = 1
+	w.r.turns.limit, w.r.turns.most = 1, 1
 	w.settle()
 	w.r.turns.take(another, w.clock.Now())
 	return w
