@@ -59,6 +59,7 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 			return err
 		}
 	}
+	_, noData := os.Stat(l.VersionFile()) // before Teardown makes the directory
 	began := time.Now()
 	if instance.Alive(l) {
 		if err := r.stopProcess(ctx, l); err != nil {
@@ -67,6 +68,10 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 	}
 	if err := cluster.Teardown(ctx, l, func(what string) { fmt.Fprintf(r.out, "  … %s\n", what) }); err != nil {
 		return fmt.Errorf("some of the cluster could not be taken down; run `ordinal down` again, as root: %w", err)
+	}
+	if noData != nil && !o.purge {
+		fmt.Fprintf(r.out, "Stopped in %.1fs. The data in %s had been deleted before.\n", time.Since(began).Seconds(), l.Root)
+		return nil
 	}
 	if !o.purge {
 		fmt.Fprintf(r.out, "Stopped in %.1fs. The data is kept in %s; `ordinal up` continues from it.\n", time.Since(began).Seconds(), l.Root)

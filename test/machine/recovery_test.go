@@ -143,8 +143,8 @@ func TestAClusterKilledForItsMemoryComesBackByItself(t *testing.T) {
 	}
 }
 
-// TestAClusterWhoseDataDirectoryIsDeletedEndsAndSaysSo, and its `down`, at the
-// test's end, clears the machine though there is no data.
+// TestAClusterWhoseDataDirectoryIsDeletedEndsAndSaysSo, and `down` clears the
+// machine though there is no data: the test's end looks what is left.
 func TestAClusterWhoseDataDirectoryIsDeletedEndsAndSaysSo(t *testing.T) {
 	p := newPatient(t, rig.Dir(t))
 	p.StopWatching()
@@ -152,6 +152,9 @@ func TestAClusterWhoseDataDirectoryIsDeletedEndsAndSaysSo(t *testing.T) {
 		t.Error("the directory holds no mounts: what runs is no cluster")
 	}
 	p.Must(eventually(p.says("is failed", "was deleted", "ordinal down")))
+	if said := p.cluster.Run(t, "down"); !strings.Contains(said, "had been deleted before") {
+		t.Errorf("`ordinal down` says:\n%s", said)
+	}
 }
 
 func TestAPodOverItsMemoryLimitIsNamedAndStartedAgain(t *testing.T) {
