@@ -109,7 +109,7 @@ func (b *bench) all(ctx context.Context, only string) error {
 	if err != nil {
 		return fmt.Errorf("-run %s: %w", only, err)
 	}
-	fmt.Fprintf(b.out, "%s; rounds: %d, of which medians\n", machine.Describe(), b.rounds)
+	fmt.Fprintf(b.out, "%s; rounds whose medians are shown: %d\n", machine.Describe(), b.rounds)
 	var missed int
 	for _, s := range scenarios() {
 		if !wanted.MatchString(s.String()) {

@@ -46,11 +46,11 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 	if err != nil {
 		return err
 	}
-	exists, err := cluster.Exists(l)
+	data, remains, err := cluster.Find(l)
 	if err != nil {
 		return err
 	}
-	if !exists {
+	if !data && !remains {
 		fmt.Fprintf(r.out, "There is no cluster in %s; nothing to do.\n", l.Root)
 		return nil
 	}
@@ -59,7 +59,6 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 			return err
 		}
 	}
-	_, noData := os.Stat(l.VersionFile()) // before Teardown makes the directory
 	began := time.Now()
 	if instance.Alive(l) {
 		if err := r.stopProcess(ctx, l); err != nil {
@@ -69,12 +68,12 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 	if err := cluster.Teardown(ctx, l, func(what string) { fmt.Fprintf(r.out, "  … %s\n", what) }); err != nil {
 		return fmt.Errorf("some of the cluster could not be taken down; run `ordinal down` again, as root: %w", err)
 	}
-	if noData != nil && !o.purge {
-		fmt.Fprintf(r.out, "Stopped in %.1fs. The data in %s had been deleted before.\n", time.Since(began).Seconds(), l.Root)
-		return nil
-	}
 	if !o.purge {
-		fmt.Fprintf(r.out, "Stopped in %.1fs. The data is kept in %s; `ordinal up` continues from it.\n", time.Since(began).Seconds(), l.Root)
+		fate := "is kept in " + l.Root + "; `ordinal up` continues from it"
+		if !data {
+			fate = "in " + l.Root + " had been deleted before"
+		}
+		fmt.Fprintf(r.out, "Stopped in %.1fs. The data %s.\n", time.Since(began).Seconds(), fate)
 		return nil
 	}
 	if err := forgetKubeconfig(l, o.kubeconfig); err != nil {

@@ -279,14 +279,14 @@ func (c *Cluster) address() netip.Addr {
 	return node.Gateway(c.cfg.PodCIDR)
 }
 
-// Exists reports whether there is anything to take down: a data directory, or
-// what a cluster has left on the machine after its data directory was deleted.
-func Exists(l layout.Layout) (bool, error) {
+// Find reports what there is to take down: a data directory, or what a cluster has
+// left on the machine after its data directory was deleted.
+func Find(l layout.Layout) (data, remains bool, err error) {
 	if _, err := os.Stat(l.VersionFile()); !errors.Is(err, os.ErrNotExist) {
-		return err == nil, err
+		return err == nil, false, err
 	}
 	owner, err := node.Owner()
-	return owner == l.Root, err
+	return false, err == nil && owner == l.Root, nil // a bridge of somebody else's is not ours to judge
 }
 
 // Teardown removes what a cluster left on the machine, other than its data.

@@ -31,10 +31,9 @@ const (
 // becomes of it. Of n sets in line, the last therefore begins within n/least of
 // those, rounded up.
 //
-// The more sets move, the less often everybody else runs out of work, which is
-// cheaper: with 32 in place of 16, the API server, the scheduler and the nodes took
-// 5 to 10 % less for the same writes. But when sets take longer than statusDelay,
-// each has more than one status written. The limit follows how long they take.
+// The more sets move, the less often everybody else runs out of work and goes to
+// sleep, which is cheaper; but when sets take longer than statusDelay, each has more
+// than one status written. So the limit follows how long they take.
 type turns struct {
 	limit       float64                    // of the sets that may keep others waiting; 0 for no waiting
 	least, most float64                    // what the limit may become

@@ -89,7 +89,7 @@ func SetAside(binary string) (goOn func(), err error) {
 		return nil, err
 	}
 	if !status.Alive {
-		fmt.Printf("the cluster in %s was killed: what it left is cleared, its data is kept, and `ordinal up` goes on from it\n", other.Dir)
+		fmt.Printf("the cluster in %s was killed: what it left on the machine is cleared, and its data stays\n", other.Dir)
 		return func() {}, other.down()
 	}
 	commandLine, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", status.PID))

@@ -22,8 +22,8 @@ func Start(t *testing.T, binary, dir string, images ...string) Cluster {
 		if t.Failed() {
 			c.keepLogs(t)
 		}
-		if out, err := c.Try("down"); err != nil {
-			t.Errorf("ordinal down: %v\n%s", err, out)
+		if err := c.down(); err != nil {
+			t.Error(err)
 		}
 		if err := untouched.NothingLeft(dir); err != nil {
 			t.Error(err)
