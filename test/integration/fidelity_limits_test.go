@@ -1,7 +1,9 @@
 package integration
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -53,6 +55,20 @@ func TestTheSimulatedServerEmptiesANamespaceAsTheRealOne(t *testing.T) {
 		h.letGo(each)
 	}
 	h.letGo(target{services, "peers"})
+}
+
+func TestTheSimulatedServerCutsAGracePeriodShortAsTheRealOne(t *testing.T) {
+	h := aloneHistory(t)
+	h.createPod("web-0")
+	h.request("bind pods/web-0", func(s *side) (client.Object, error) {
+		return nil, s.Bind("web-0", nowhere)
+	})
+	h.deletePod("web-0", 7200)
+	h.deletePod("web-0", 3600) // is sooner
+	h.deletePod("web-0", 7200) // changes nothing
+	time.Sleep(4 * time.Second)
+	h.deletePod("web-0", 2) // are over, and a second is granted
+	h.deletePod("web-0", 0) // goes at once
 }
 
 // aloneHistory is one whose requests the test itself makes.
@@ -118,6 +134,14 @@ func (h *history) delete(t target) {
 	h.Helper()
 	h.request("delete "+t.String(), func(s *side) (client.Object, error) {
 		return nil, s.Delete(empty(t, h.namespace), &client.DeleteOptions{})
+	})
+}
+
+func (h *history) deletePod(name string, grace int64) {
+	h.Helper()
+	t := target{pods, name}
+	h.request(fmt.Sprintf("delete %s, grace period %d", t, grace), func(s *side) (client.Object, error) {
+		return nil, s.Delete(empty(t, h.namespace), &client.DeleteOptions{GracePeriodSeconds: &grace})
 	})
 }
 

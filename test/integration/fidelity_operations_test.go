@@ -187,7 +187,9 @@ func (g *generator) bind() operation {
 	}}
 }
 
-// delete is with every combination of conditions, policy and grace period.
+// delete is with every combination of conditions, policy and grace period. No grace
+// period is one that could run out on the way, on one server before the other:
+// TestTheSimulatedServerCutsAGracePeriodShortAsTheRealOne waits for that.
 func (g *generator) delete(t target) operation {
 	words := []string{"delete " + t.String()}
 	uid, version := g.precondition("UID", &words), g.precondition("resourceVersion", &words)
@@ -198,7 +200,7 @@ func (g *generator) delete(t target) operation {
 	}
 	var grace *int64
 	if g.chance(40) {
-		grace = ptr.To([]int64{0, 0, 0, 5, 100, -1}[g.IntN(6)])
+		grace = ptr.To([]int64{0, 0, 0, 3600, 7200, -1}[g.IntN(6)])
 		words = append(words, fmt.Sprintf("grace period %d", *grace))
 	}
 	quiet := policy == metav1.DeletePropagationForeground || policy == metav1.DeletePropagationOrphan
