@@ -30,10 +30,7 @@ func NewClaim(set *appsv1.StatefulSet, template *corev1.PersistentVolumeClaim, o
 // ClaimSets lists the set names that may have made a claim of this name. Both
 // parts of the name may hold dashes, so "a-b-c-0" may belong to "b-c" or "c".
 func ClaimSets(claim string) []string {
-	prefix, _, ok := Parse(claim)
-	if !ok {
-		return nil
-	}
+	prefix, _, _ := Parse(claim) // "" has no sets
 	var sets []string
 	for i := range len(prefix) {
 		if prefix[i] == '-' && i > 0 && i+1 < len(prefix) {

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +25,7 @@ func TestOnlyNamesThatASetGivesOutAreParsed(t *testing.T) {
 		"web-0":          {"web", 0, true},
 		"web-10":         {"web", 10, true},
 		"a-b-7":          {"a-b", 7, true},
+		"a-0":            {"a", 0, true},
 		"web-2147483647": {"web", 2147483647, true},
 		"web-2147483648": {},
 		"web-01":         {},
@@ -157,8 +159,9 @@ func TestAPodMountsItsOwnClaims(t *testing.T) {
 func TestAClaimNamesEverySetThatMayHaveMadeIt(t *testing.T) {
 	for claim, want := range map[string]string{
 		"data-web-0": "web", "a-b-c-0": "b-c c", "data-web": "", "web-0": "", "x--y-3": "-y y",
+		"-web-0": "", "data--0": "",
 	} {
-		if got := strings.Join(identity.ClaimSets(claim), " "); got != want {
+		if got := identity.ClaimSets(claim); !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("ClaimSets(%q) = %q, want %q", claim, got, want)
 		}
 	}

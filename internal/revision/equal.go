@@ -2,6 +2,7 @@ package revision
 
 import (
 	"encoding/json"
+	"path"
 	"reflect"
 	"strings"
 )
@@ -21,7 +22,8 @@ func SameTemplate(a, b []byte) bool {
 
 // defaults holds, for a field or for a field of a particular parent, the value
 // that the API server gives it in a pod template when it is left out (Kubernetes
-// 1.37, pkg/apis/core/v1). imagePullPolicy is not here: it depends on the image.
+// 1.37, pkg/apis/core/v1; an integration test holds them against it).
+// imagePullPolicy is not here: it depends on the image.
 var defaults = map[string]any{
 	"restartPolicy":                         "Always",
 	"dnsPolicy":                             "ClusterFirst",
@@ -128,7 +130,7 @@ func omissible(parent, key string, value any, object map[string]any) bool {
 func defaultPullPolicy(image any) string {
 	text, _ := image.(string)
 	name, _, pinned := strings.Cut(text, "@")
-	_, tag, tagged := strings.Cut(name[strings.LastIndexByte(name, '/')+1:], ":")
+	_, tag, tagged := strings.Cut(path.Base(name), ":")
 	if tag == "latest" || text != "" && !tagged && !pinned {
 		return "Always"
 	}

@@ -15,6 +15,7 @@ func TestTemplatesThatDifferInDefaultsAreTheSame(t *testing.T) {
 		"empty lists":                     {`{"args":[]}`, `{"args":null}`},
 		"restart policy":                  {`{"restartPolicy":"Always"}`, `{}`},
 		"empty security context":          {`{"securityContext":{}}`, `{}`},
+		"no resources":                    {`{"resources":{}}`, `{}`},
 		"a port's protocol":               {`{"ports":[{"port":1}]}`, `{"ports":[{"port":1,"protocol":"TCP"}]}`},
 		"a probe's path and scheme":       {`{"httpGet":{"port":1}}`, `{"httpGet":{"port":1,"path":"/","scheme":"HTTP"}}`},
 		"mode of a secret":                {`{"secret":{}}`, `{"secret":{"defaultMode":420}}`},
@@ -22,6 +23,7 @@ func TestTemplatesThatDifferInDefaultsAreTheSame(t *testing.T) {
 		"pull policy of no tag":           {`{"image":"r:5000/a"}`, `{"image":"r:5000/a","imagePullPolicy":"Always"}`},
 		"pull policy of latest":           {`{"image":"a:latest"}`, `{"image":"a:latest","imagePullPolicy":"Always"}`},
 		"pull policy of a digest":         {`{"image":"a@sha256:0"}`, `{"image":"a@sha256:0","imagePullPolicy":"IfNotPresent"}`},
+		"pull policy of no image":         {`{"imagePullPolicy":"IfNotPresent"}`, `{}`},
 		"pull policy of an image volume":  {`{"image":{"reference":"a:1"}}`, `{"image":{"reference":"a:1","pullPolicy":"IfNotPresent"}}`},
 		"an optional key of a file":       {`{"fileKeyRef":{}}`, `{"fileKeyRef":{"optional":false}}`},
 		"a disk that can be written":      {`{"azureDisk":{}}`, `{"azureDisk":{"readOnly":false,"kind":"Shared"}}`},
@@ -52,7 +54,9 @@ func TestTemplatesThatDifferInMeaningAreNotTheSame(t *testing.T) {
 		"another policy of an image volume": {`{"image":{"reference":"a:1","pullPolicy":"Always"}}`, `{"image":{"reference":"a:1"}}`},
 		"a pull policy of something else":   {`{"x":{"reference":"a:1","pullPolicy":"IfNotPresent"}}`, `{"x":{"reference":"a:1"}}`},
 		"another service account":           {`{"serviceAccountName":"x","serviceAccount":"y"}`, `{"serviceAccountName":"x"}`},
+		"another field of an image volume":  {`{"image":{"reference":"a:1","x":"IfNotPresent"}}`, `{"image":{"reference":"a:1"}}`},
 		"no JSON":                           {`{`, `{`},
+		"no JSON and nothing":               {`{`, `{}`},
 	} {
 		for range 2 {
 			if revision.SameTemplate([]byte(pair[0]), []byte(pair[1])) {
