@@ -30,9 +30,7 @@ func (p *planner) missingClaims(m *member) []Action {
 			return
 		}
 		fresh := identity.NewClaim(p.Set, template, m.ordinal)
-		if refs, ok := p.wantedOwners(fresh, m); ok {
-			fresh.OwnerReferences = refs
-		}
+		fresh.OwnerReferences, _ = p.wantedOwners(fresh, m)
 		actions = append(actions, Action{Verb: Create, Object: fresh, Why: m.name + " needs it"})
 	})
 	return actions
@@ -96,15 +94,13 @@ func (p *planner) wantedOwners(claim *corev1.PersistentVolumeClaim, m *member) (
 			refs = append(refs, ref)
 		}
 	}
-	if !p.retains() && p.otherController(claim, m) != "" {
+	if p.otherController(claim, m) != "" {
 		return refs, true
 	}
 	policy, wanted := p.retention(), p.ordinals.Contains(m.ordinal)
 	switch remove := appsv1.DeletePersistentVolumeClaimRetentionPolicyType; {
 	case policy.WhenScaled == remove && !wanted:
-		if m.pod != nil {
-			refs = append(refs, podRef(m.pod))
-		}
+		refs = append(refs, podRef(m.pod))
 	case policy.WhenDeleted == remove:
 		refs = append(refs, *metav1.NewControllerRef(p.Set, identity.SetKind))
 	}

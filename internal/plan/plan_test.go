@@ -104,6 +104,35 @@ func TestAPodCannotStartForTheReasonsThatAreDocumented(t *testing.T) {
 	}
 }
 
+// A claim is protected until its pod is gone: if the pod waited for the claim, a
+// deletion in the foreground would never end.
+func TestAPodThatIsScaledDownDoesNotWaitForTheClaimsItTakesAlong(t *testing.T) {
+	w, err := parseWorld(`
+set:
+  spec:
+    replicas: 0
+    volumeClaimTemplates: [{metadata: {name: data}}]
+    persistentVolumeClaimRetentionPolicy: {whenScaled: Delete}
+template: A
+history: [A]
+current: A
+claims: [data-web-0]
+pods: [web-0 A ready]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan.Make(w.snapshot(t))
+	if len(p.Actions) != 1 || len(p.Actions[0].Needs) != 1 {
+		t.Fatalf("want web-0 deleted, and its claim given to it first:\n%s", &p)
+	}
+	for _, ref := range *p.Actions[0].Needs[0].Change.Owners {
+		if ref.BlockOwnerDeletion != nil || ref.Controller == nil || !*ref.Controller {
+			t.Errorf("the claim is owned by %+v", ref)
+		}
+	}
+}
+
 func TestAPlanCountsForTheMetrics(t *testing.T) {
 	w, err := parseWorld(`
 set: {spec: {replicas: 4, updateStrategy: {rollingUpdate: {maxUnavailable: 2}}}}

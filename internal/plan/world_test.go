@@ -236,7 +236,7 @@ func waiting(p *corev1.Pod, reason string) {
 // claim parses "NAME [REMARK]…": terminating; set or pod, for an owner reference
 // to it; earlier-set or earlier-pod, for one to an object of that name that is no
 // more; other, for another controller; loose-set, for one that does not control;
-// friend and namesake, for owners that are none of the set's business.
+// friend, namesake and relative, for owners that are none of the set's business.
 func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	fields := strings.Fields(line)
@@ -262,6 +262,8 @@ func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 			ref.Controller, ref.Name, ref.UID = nil, "db", "uid-friend"
 		case "namesake": // as something else of the set's name
 			ref.Controller, ref.APIVersion, ref.UID = nil, "example.com/v1", "uid-namesake"
+		case "relative": // as a Deployment of the set's name
+			ref.Controller, ref.Kind, ref.UID = nil, "Deployment", "uid-relative"
 		case "other":
 			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "example.com/v1", "Database", "db", "uid-db"
 		default:
