@@ -74,7 +74,7 @@ func (p *planner) availability() verdict {
 		}
 	}
 	switch {
-	case worst == nil && p.ordinals.Count == 0:
+	case p.ordinals.Count == 0:
 		return verdict{corev1.ConditionTrue, "AllAvailable", "no pods are wanted"}
 	case worst == nil:
 		return verdict{corev1.ConditionTrue, "AllAvailable", fmt.Sprintf("%d of %d pods are available", p.ordinals.Count, p.ordinals.Count)}
@@ -147,8 +147,8 @@ func (p *planner) deadlineExceeded() bool {
 	if !ok {
 		return false
 	}
-	deadline, err := time.ParseDuration(text)
-	if err != nil || deadline <= 0 {
+	deadline, _ := time.ParseDuration(text) // 0 for what is none
+	if deadline <= 0 {
 		p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s is %q, not a duration such as 10m", ProgressDeadlineAnnotation, text))
 		return false
 	}
