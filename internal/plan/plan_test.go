@@ -189,6 +189,27 @@ func TestTheTimeOfAConditionIsThatOfItsLastChange(t *testing.T) {
 	}
 }
 
+func TestANewRevisionIsProgress(t *testing.T) {
+	w, err := parseWorld(`
+set: {metadata: {annotations: {ordinal.dev/progress-deadline: 5m}}, spec: {replicas: 1}}
+template: B
+history: [A, B]
+current: A
+pods: [web-0 A unready 10m]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for age, late := range map[time.Duration]bool{time.Minute: false, 6 * time.Minute: true} {
+		s := w.snapshot(t)
+		s.Revisions[1].CreationTimestamp = metav1.NewTime(now.Add(-age))
+		p := plan.Make(s)
+		if strings.Contains(p.String(), "ProgressDeadlineExceeded") != late {
+			t.Errorf("a revision of %s ago, with a deadline of 5m:\n%s", age, &p)
+		}
+	}
+}
+
 func TestEventsHaveUpstreamsReasonsAndSayWhy(t *testing.T) {
 	set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "web"}}
 	named := metav1.ObjectMeta{Name: "x"}
