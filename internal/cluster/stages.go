@@ -115,10 +115,7 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config, storage super
 			PKI:         c.pki,
 			ServiceCIDR: c.cfg.ServiceCIDR,
 		},
-		&controlplane.Scheduler{
-			Kubeconfig: c.layout.KubeconfigFor(controlplane.SchedulerCert),
-			ConfigFile: c.layout.SchedulerConfig(),
-		},
+		&controlplane.Scheduler{Kubeconfig: c.layout.KubeconfigFor(controlplane.SchedulerCert)},
 		storage,
 	}
 	if !c.cfg.NoController {
