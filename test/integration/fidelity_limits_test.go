@@ -63,10 +63,10 @@ func TestTheSimulatedServerCutsAGracePeriodShortAsTheRealOne(t *testing.T) {
 	h.request("bind pods/web-0", func(s *side) (client.Object, error) {
 		return nil, s.Bind("web-0", nowhere)
 	})
-	asked := time.Now()
 	h.deletePod("web-0", 7200)
 	h.deletePod("web-0", 3600) // is sooner
 	h.deletePod("web-0", 7200) // changes nothing
+	asked := time.Now()
 	twoSecondsAreOver := func() bool { return time.Since(asked) > 4*time.Second }
 	pollUntil(h.Context(), settleTime, twoSecondsAreOver)
 	h.deletePod("web-0", 2) // a second is granted
