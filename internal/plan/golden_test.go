@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,11 @@ func checkGolden(t *testing.T, file string) {
 	got := w.shorten(made.String())
 	if diff := cmp.Diff(w.snapshot(t), before); diff != "" {
 		t.Errorf("plan.Make modified the snapshot:\n%s", diff)
+	}
+	slices.Reverse(before.Pods)
+	slices.Reverse(before.Revisions)
+	if again := plan.Make(before); w.shorten(again.String()) != got {
+		t.Errorf("the plan depends on the order of the snapshot's pods and revisions (-in order +reversed):\n%s", cmp.Diff(got, w.shorten(again.String())))
 	}
 	if *update {
 		if err := os.WriteFile(file, []byte(input+"\n---\n"+got), 0o644); err != nil {

@@ -100,10 +100,7 @@ func begin(s Snapshot) *planner {
 // rounded down, and never less than one. What the API server would not have
 // accepted counts as one.
 func maxUnavailable(value *intstr.IntOrString, replicas int) int {
-	n, err := intstr.GetScaledValueFromIntOrPercent(intstr.ValueOrDefault(value, intstr.FromInt32(1)), replicas, false)
-	if err != nil {
-		return 1
-	}
+	n, _ := intstr.GetScaledValueFromIntOrPercent(intstr.ValueOrDefault(value, intstr.FromInt32(1)), replicas, false)
 	return max(n, 1)
 }
 

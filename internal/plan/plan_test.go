@@ -21,7 +21,7 @@ func TestNothingIsDoneToASetWhoseSelectorCannotBeRead(t *testing.T) {
 	}
 	w.Set.Spec.Selector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Resembles"}}
 	p := plan.Make(w.snapshot(t))
-	if len(p.Actions) > 0 {
+	if len(p.Actions) > 0 || len(p.Waits) > 0 {
 		t.Errorf("acted all the same:\n%s", &p)
 	}
 	if len(p.Events) != 1 || p.Events[0].Reason != "InvalidSelector" || !p.Events[0].Warning {
@@ -51,6 +51,9 @@ current: A
 	p := plan.Make(s)
 	if len(p.Actions) != 1 || p.Actions[0].Object.GetName() != "web-1" {
 		t.Errorf("want web-1 created and web-0 not:\n%s", &p)
+	}
+	if len(p.Waits) == 0 || p.Waits[0].Holds != "creating web-0" || !strings.HasPrefix(p.Waits[0].State, "cannot be made: ") {
+		t.Errorf("waits %v, want the first to say why web-0 is not there", p.Waits)
 	}
 	if len(p.Events) != 1 || p.Events[0].Reason != "InvalidRevision" {
 		t.Errorf("events %v, want one that says what is wrong", p.Events)

@@ -34,7 +34,6 @@ func (p *planner) chooseRevisions() {
 	switch decision.Change {
 	case revision.Create:
 		p.do(Action{Verb: Create, Object: p.update, Why: "the pod template is new"})
-		p.history = append(p.history, p.update)
 	case revision.Renumber:
 		p.do(Action{
 			Verb: Update, Object: p.update, Change: Change{Number: p.update.Revision},

@@ -203,7 +203,7 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 	"terminating": func(p *corev1.Pod, _ metav1.Time) { p.DeletionTimestamp = &metav1.Time{Time: now} },
 	"orphan":      func(p *corev1.Pod, _ metav1.Time) { p.OwnerReferences = nil },
 	"foreign": func(p *corev1.Pod, _ metav1.Time) {
-		p.OwnerReferences[0].UID, p.OwnerReferences[0].Kind, p.OwnerReferences[0].Name = "uid-other", "ReplicaSet", "other"
+		p.OwnerReferences[0].UID, p.OwnerReferences[0].Name = "uid-other", "other"
 	},
 	"cousin": func(p *corev1.Pod, _ metav1.Time) {
 		p.OwnerReferences[0].UID, p.OwnerReferences[0].Kind = "uid-other", "ReplicaSet"
