@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -66,21 +67,34 @@ func TestAServiceSelectsByTheTemplateWhereTheSelectorHasExpressions(t *testing.T
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Set.Spec.Selector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Exists"}}}
 	w.Set.Spec.Template.Labels = map[string]string{"app": "web", "tier": "db"}
-	p := plan.Make(w.snapshot(t))
-	for _, a := range p.Actions {
-		if service, ok := a.Object.(*corev1.Service); ok {
-			if got := service.Spec.Selector; len(got) != 2 || got["tier"] != "db" {
-				t.Errorf("the Service selects %v", got)
-			}
-			if service.Spec.ClusterIP != corev1.ClusterIPNone || !service.Spec.PublishNotReadyAddresses || !metav1.IsControlledBy(service, &w.Set) {
-				t.Errorf("not a governing Service: %+v", service)
-			}
-			return
+	for _, test := range []struct {
+		by   *metav1.LabelSelector
+		want map[string]string
+	}{
+		{&metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, map[string]string{"app": "web"}},
+		{&metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Exists"}}}, w.Set.Spec.Template.Labels},
+	} {
+		w.Set.Spec.Selector = test.by
+		service := plannedService(t, plan.Make(w.snapshot(t)))
+		if got := service.Spec.Selector; !maps.Equal(got, test.want) {
+			t.Errorf("the Service of a set that selects %s selects %v", metav1.FormatLabelSelector(test.by), got)
+		}
+		if service.Spec.ClusterIP != corev1.ClusterIPNone || !service.Spec.PublishNotReadyAddresses || !metav1.IsControlledBy(service, &w.Set) {
+			t.Errorf("not a governing Service: %+v", service)
 		}
 	}
-	t.Errorf("no Service is created:\n%s", &p)
+}
+
+func plannedService(t *testing.T, p plan.Plan) *corev1.Service {
+	t.Helper()
+	for _, a := range p.Actions {
+		if service, ok := a.Object.(*corev1.Service); ok {
+			return service
+		}
+	}
+	t.Fatalf("no Service is created:\n%s", &p)
+	return nil
 }
 
 func TestAPodCannotStartForTheReasonsThatAreDocumented(t *testing.T) {
