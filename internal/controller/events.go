@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -100,5 +101,5 @@ func shorten(note string) string {
 	if len(note) <= longestNote {
 		return note
 	}
-	return note[:longestNote] + "…"
+	return strings.ToValidUTF8(note[:longestNote], "") + "…"
 }

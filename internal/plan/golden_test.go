@@ -45,6 +45,9 @@ func checkGolden(t *testing.T, file string) {
 	if diff := cmp.Diff(w.snapshot(t), before); diff != "" {
 		t.Errorf("plan.Make modified the snapshot:\n%s", diff)
 	}
+	if made.Status.ObservedGeneration != w.Set.Generation {
+		t.Errorf("the status speaks of generation %d, and the set is at %d", made.Status.ObservedGeneration, w.Set.Generation)
+	}
 	slices.Reverse(before.Pods)
 	slices.Reverse(before.Revisions)
 	if again := plan.Make(before); w.shorten(again.String()) != got {

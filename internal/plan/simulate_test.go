@@ -124,7 +124,7 @@ func (s *simulation) nodes() {
 		case pod.Spec.Containers[0].Image == "app:0":
 			pod.Status.Phase = corev1.PodRunning
 			waiting(pod, "CrashLoopBackOff")
-		case len(pod.Status.Conditions) == 0 || pod.Status.Conditions[0].Status != corev1.ConditionTrue:
+		case readiness(pod).Status != corev1.ConditionTrue:
 			running(pod, true, metav1.NewTime(s.snapshot.Now))
 		}
 		s.replace(pod)
@@ -174,12 +174,22 @@ func (s *simulation) carryOut(a plan.Action) {
 // available tells whether the ordinal's pod can be counted on.
 func (s *simulation) available(ordinal int) bool {
 	pod := s.pod(identity.PodName("web", ordinal))
-	if pod == nil || pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodRunning || len(pod.Status.Conditions) == 0 {
+	if pod == nil || pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodRunning {
 		return false
 	}
-	ready := pod.Status.Conditions[0]
+	ready := readiness(pod)
 	minReady := time.Duration(s.snapshot.Set.Spec.MinReadySeconds) * time.Second
 	return ready.Status == corev1.ConditionTrue && !s.snapshot.Now.Before(ready.LastTransitionTime.Add(minReady))
+}
+
+// readiness is the pod's condition Ready, empty if it has none.
+func readiness(pod *corev1.Pod) corev1.PodCondition {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c
+		}
+	}
+	return corev1.PodCondition{}
 }
 
 func (s *simulation) pod(name string) *corev1.Pod {

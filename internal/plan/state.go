@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -153,7 +154,7 @@ func startingWords(pod *corev1.Pod) string {
 func detail(reason, message string) string {
 	const longest = 160
 	if len(message) > longest {
-		message = message[:longest] + "…"
+		message = strings.ToValidUTF8(message[:longest], "") + "…"
 	}
 	switch {
 	case reason != "" && message != "":

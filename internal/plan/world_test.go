@@ -158,7 +158,9 @@ func (w *world) pod(t *testing.T, line string) *corev1.Pod {
 var podStates = map[string]func(*corev1.Pod, metav1.Time){
 	"ready":   func(p *corev1.Pod, at metav1.Time) { running(p, true, at) },
 	"unready": func(p *corev1.Pod, at metav1.Time) { running(p, false, at) },
-	"pending": func(p *corev1.Pod, _ metav1.Time) { p.Status.Phase = corev1.PodPending },
+	"pending": func(p *corev1.Pod, _ metav1.Time) {
+		p.Status.Phase, p.Status.Conditions = corev1.PodPending, []corev1.PodCondition{scheduled}
+	},
 	"crashing": func(p *corev1.Pod, at metav1.Time) {
 		p.Status.Phase = corev1.PodRunning
 		waiting(p, "CrashLoopBackOff")
@@ -170,8 +172,8 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 	"badinit": func(p *corev1.Pod, at metav1.Time) {
 		p.Status.Phase = corev1.PodPending
 		waiting(p, "PodInitializing")
-		p.Status.InitContainerStatuses = p.Status.ContainerStatuses
-		p.Status.InitContainerStatuses[0].State.Waiting.Reason = "CrashLoopBackOff"
+		p.Status.InitContainerStatuses = append([]corev1.ContainerStatus{exited}, p.Status.ContainerStatuses...)
+		p.Status.InitContainerStatuses[1].State.Waiting.Reason = "CrashLoopBackOff"
 		p.Status.ContainerStatuses = nil
 	},
 	"badsidecar": func(p *corev1.Pod, at metav1.Time) {
@@ -179,6 +181,23 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
 			Name: "exporter", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
 		})
+	},
+	"halfready": func(p *corev1.Pod, at metav1.Time) {
+		running(p, false, at)
+		p.Status.ContainerStatuses[0].Ready = true
+		p.Status.ContainerStatuses = append(p.Status.ContainerStatuses, corev1.ContainerStatus{
+			Name: "exporter", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
+		})
+	},
+	"exited": func(p *corev1.Pod, _ metav1.Time) {
+		p.Status.ContainerStatuses = append([]corev1.ContainerStatus{exited}, p.Status.ContainerStatuses...)
+	},
+	"crowded": func(p *corev1.Pod, at metav1.Time) {
+		p.Status.Phase = corev1.PodPending
+		p.Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
+			Message: "0/9 nodes are available: " + strings.Repeat("1 Insufficient cpu, ", 8) + "…",
+		}}
 	},
 	"unschedulable": func(p *corev1.Pod, at metav1.Time) {
 		p.Status.Phase = corev1.PodPending
@@ -215,13 +234,18 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 	"unmounted":  func(p *corev1.Pod, _ metav1.Time) { p.Spec.Volumes = nil },
 }
 
+var (
+	scheduled = corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}
+	exited    = corev1.ContainerStatus{Name: "setup", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}
+)
+
 func running(p *corev1.Pod, ready bool, at metav1.Time) {
 	status := corev1.ConditionFalse
 	if ready {
 		status = corev1.ConditionTrue
 	}
 	p.Status.Phase = corev1.PodRunning
-	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: status, LastTransitionTime: at}}
+	p.Status.Conditions = []corev1.PodCondition{scheduled, {Type: corev1.PodReady, Status: status, LastTransitionTime: at}}
 	p.Status.ContainerStatuses = []corev1.ContainerStatus{{
 		Name: "app", Ready: ready, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
 	}}
