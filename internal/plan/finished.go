@@ -44,7 +44,7 @@ func (p *planner) holdBack(m *member) bool {
 	}
 	f := p.Failures[m.ordinal]
 	left := f.Last.Add(backOff(f.Count)).Sub(p.Now)
-	if f.Count == 0 || left <= 0 {
+	if left <= 0 { // as for an ordinal that never failed
 		return false
 	}
 	m.words = fmt.Sprintf("%s; it has failed %d times, and is retried after %s", m.words, f.Count+1, backOff(f.Count))
