@@ -115,7 +115,10 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config, storage super
 			PKI:         c.pki,
 			ServiceCIDR: c.cfg.ServiceCIDR,
 		},
-		&controlplane.Scheduler{Kubeconfig: c.layout.KubeconfigFor(controlplane.SchedulerCert)},
+		&controlplane.Scheduler{
+			Kubeconfig: c.layout.KubeconfigFor(controlplane.SchedulerCert),
+			ConfigFile: c.layout.SchedulerConfig(),
+		},
 		storage,
 	}
 	if !c.cfg.NoController {

@@ -196,7 +196,7 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 		p.Status.Phase = corev1.PodPending
 		p.Status.Conditions = []corev1.PodCondition{{
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
-			Message: "0/9 nodes are available: " + strings.Repeat("1 Insufficient cpu, ", 8) + "…",
+			Message: "0/9 nodes are available: " + strings.Repeat("3 nodes said “no”, ", 8), // the cut is within a character
 		}}
 	},
 	"unschedulable": func(p *corev1.Pod, at metav1.Time) {

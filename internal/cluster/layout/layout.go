@@ -96,3 +96,6 @@ func (l Layout) Volumes() string { return l.path("volumes") }
 
 // Images holds what was loaded with `ordinal load`.
 func (l Layout) Images() string { return l.path("images") }
+
+// SchedulerConfig is kube-scheduler's configuration, rewritten at each start.
+func (l Layout) SchedulerConfig() string { return l.path("etc", "kube-scheduler.yaml") }
