@@ -100,7 +100,7 @@ func (p *planner) wantedOwners(claim *corev1.PersistentVolumeClaim, m *member) (
 	policy, wanted := p.retention(), p.ordinals.Contains(m.ordinal)
 	switch remove := appsv1.DeletePersistentVolumeClaimRetentionPolicyType; {
 	case policy.WhenScaled == remove && !wanted:
-		refs = append(refs, podRef(m.pod))
+		refs = append(refs, podRef(m.pod)) // only a pod makes an unwanted ordinal a member
 	case policy.WhenDeleted == remove:
 		refs = append(refs, *metav1.NewControllerRef(p.Set, identity.SetKind))
 	}

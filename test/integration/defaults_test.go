@@ -2,13 +2,10 @@ package integration
 
 import (
 	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"ordinal.dev/ordinal/internal/revision"
 )
@@ -17,10 +14,7 @@ import (
 // filled its defaults in.
 func TestATemplateWithItsDefaultsIsTheSameTemplate(t *testing.T) {
 	w := newScene(t)
-	manifest, err := os.ReadFile("testdata/defaults.yaml")
-	w.Must(err)
-	short := &appsv1.StatefulSet{}
-	w.Must(yaml.UnmarshalStrict(manifest, short))
+	short := w.readFile("testdata/defaults.yaml")
 	full, err := w.Client.AppsV1().StatefulSets(w.Namespace).Create(w.Ctx, short, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	w.Must(err)
 

@@ -95,11 +95,17 @@ func (w *scene) create(set *appsv1.StatefulSet) {
 // createFile creates the set that a manifest describes.
 func (w *scene) createFile(path string) *appsv1.StatefulSet {
 	w.Helper()
+	set := w.readFile(path)
+	w.create(set)
+	return set
+}
+
+func (w *scene) readFile(path string) *appsv1.StatefulSet {
+	w.Helper()
 	manifest, err := os.ReadFile(path)
 	w.Must(err)
 	set := &appsv1.StatefulSet{}
 	w.Must(yaml.UnmarshalStrict(manifest, set))
-	w.create(set)
 	return set
 }
 
