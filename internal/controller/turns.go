@@ -31,6 +31,10 @@ const (
 // becomes of it. Of n sets in line, the last therefore begins within n/least of
 // those, rounded up.
 //
+// Where nothing has come yet of what a set asked for first, it is not its pods that
+// take their time but the cluster that is behind. To let others begin then would make
+// everything later still, and the next ones look idle sooner: so it makes no room.
+//
 // The more sets move, the less often everybody else runs out of work and goes to
 // sleep, which is cheaper; but when sets take longer than statusDelay, each has more
 // than one status written. So the limit follows how long they take.
@@ -50,12 +54,19 @@ func newTurns(workers int) turns {
 	return turns{limit: 2 * n, least: n, most: 4 * n}
 }
 
-// turn is when a set began to move, and when something happened to it last.
-type turn struct{ began, active time.Time }
+// A turn is that of a set which moves, or may.
+type turn struct {
+	began  time.Time
+	active time.Time // when something happened to it last; zero until it comes, then at first began
+}
 
 // over is when the set keeps nobody waiting any more.
 func (t turn) over() time.Time {
-	return earlier(t.began.Add(longestTurn), t.active.Add(idleTurn))
+	end := t.began.Add(longestTurn)
+	if !t.active.After(t.began) {
+		return end
+	}
+	return earlier(end, t.active.Add(idleTurn))
 }
 
 // take asks for a set to begin. It returns zero if it may, now or later, and
@@ -70,7 +81,7 @@ func (t *turns) take(set types.NamespacedName, now time.Time) time.Duration {
 		t.line = append(t.line, set)
 	}
 	next := t.advance(now, set)
-	if _, may := t.moving[set]; may {
+	if t.keepLocked(set, now) {
 		return 0
 	}
 	if place := slices.Index(t.line, set); place >= int(t.limit) {
@@ -85,24 +96,30 @@ func (t *turns) keep(set types.NamespacedName, now time.Time) {
 	defer t.mu.Unlock()
 	if !t.keepLocked(set, now) && t.limit > 0 {
 		t.begin(set, now)
+		t.keepLocked(set, now)
 	}
 }
 
-// keepLocked is keep for a set that has begun, and reports whether it has.
+// keepLocked is keep for a set that may move, and reports whether it may.
 func (t *turns) keepLocked(set types.NamespacedName, now time.Time) bool {
 	turn, has := t.moving[set]
-	if has {
-		turn.active = now
-		t.moving[set] = turn
+	if !has {
+		return false
 	}
-	return has
+	if turn.active.IsZero() {
+		turn.active = turn.began
+	} else {
+		turn.active = now
+	}
+	t.moving[set] = turn
+	return true
 }
 
 func (t *turns) begin(set types.NamespacedName, now time.Time) {
 	if t.moving == nil {
 		t.moving = map[types.NamespacedName]turn{}
 	}
-	t.moving[set] = turn{now, now}
+	t.moving[set] = turn{began: now}
 }
 
 // end notes that a set is at rest, or gone.

@@ -96,16 +96,38 @@ func TestASetWhosePodsTakeTheirTimeKeepsNobodyWaiting(t *testing.T) {
 	sets, now := numbered(2), time.Unix(0, 0)
 	q := fixedTurns(1)
 	q.take(sets[0], now)
-	if wait := q.take(sets[1], now); wait != idleTurn {
-		t.Errorf("asked to wait for %s, want %s", wait, idleTurn)
+	if wait := q.take(sets[1], now); wait != longestTurn {
+		t.Errorf("asked to wait for %s before anything had happened, want %s", wait, longestTurn)
 	}
 	now = now.Add(idleTurn / 2)
 	q.keep(sets[0], now)
+	if wait := q.take(sets[1], now); wait != idleTurn {
+		t.Errorf("asked to wait for %s, want %s", wait, idleTurn)
+	}
 	if q.take(sets[1], now.Add(idleTurn/2)) == 0 {
 		t.Error("begun although something has just happened to the one before")
 	}
 	if q.take(sets[1], now.Add(idleTurn)) > 0 {
 		t.Error("still waiting for a set to which nothing happens")
+	}
+}
+
+func TestAWokenSetKeepsItsPlaceUntilSomethingHasHappened(t *testing.T) {
+	sets, now := numbered(3), time.Unix(0, 0)
+	q := fixedTurns(1)
+	for _, set := range sets {
+		q.take(set, now)
+	}
+	q.end(sets[0], now) // which wakes the next
+	if wait := q.take(sets[1], now); wait > 0 {
+		t.Errorf("woken, and to wait for %s", wait)
+	}
+	if wait := q.take(sets[2], now); wait != longestTurn {
+		t.Errorf("asked to wait for %s, want %s: the one before has only come", wait, longestTurn)
+	}
+	q.keep(sets[1], now.Add(1))
+	if wait := q.take(sets[2], now.Add(1)); wait != idleTurn {
+		t.Errorf("asked to wait for %s, want %s", wait, idleTurn)
 	}
 }
 
@@ -134,6 +156,39 @@ func TestAsManySetsMoveAsAreDoneInTime(t *testing.T) {
 	}
 }
 
+// A cluster does one thing after another, of which each set needs nine, and is busy
+// with something else at first. Nothing happens to any set for long then, which is
+// no reason to let more of them begin: each would take longer still.
+func TestAClusterThatIsBehindIsNotGivenMore(t *testing.T) {
+	const steps, step, tick = 9, 3 * time.Millisecond, 10 * time.Millisecond
+	q, now, free := newTurns(16), time.Unix(0, 0), time.Unix(0, 0).Add(700*time.Millisecond)
+	left := map[types.NamespacedName]int{}
+	var work []types.NamespacedName // in the order in which the cluster does it
+	most, line := 0, numbered(500)
+	for len(left) < len(line) || len(work) > 0 {
+		for _, set := range line {
+			if _, begun := left[set]; !begun && q.take(set, now) == 0 {
+				left[set] = steps
+				work = append(work, set)
+			}
+		}
+		for now = now.Add(tick); len(work) > 0 && !free.Add(step).After(now); work = work[1:] {
+			free = free.Add(step)
+			set := work[0]
+			if left[set]--; left[set] == 0 {
+				q.end(set, free)
+				continue
+			}
+			q.keep(set, free)
+			work = append(work, set)
+		}
+		most = max(most, len(q.moving))
+	}
+	if allowed := 2 * int(q.most); most > allowed {
+		t.Errorf("%d sets moved at a time, want no more than %d", most, allowed)
+	}
+}
+
 // busy makes a world in which another set moves, and there is room for one.
 func busy(t *testing.T, replicas int32) *world {
 	t.Helper()
@@ -148,8 +203,8 @@ func TestANewGenerationWaitsForItsTurn(t *testing.T) {
 	w := busy(t, 3)
 	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](1) })
 	writes, result, err := w.reconcile()
-	if err != nil || len(writes) > 0 || result.RequeueAfter != idleTurn {
-		t.Fatalf("wrote %v, %+v, %v; want nothing, and another look after %s", writes, result, err, idleTurn)
+	if err != nil || len(writes) > 0 || result.RequeueAfter != longestTurn {
+		t.Fatalf("wrote %v, %+v, %v; want nothing, and another look after %s", writes, result, err, longestTurn)
 	}
 	w.r.turns.end(another, w.clock.Now())
 	if want := []string{"delete pods web-2", "delete pods web-1", "status statefulsets web"}; !slices.Equal(w.settle(), want) {
