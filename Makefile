@@ -116,6 +116,13 @@ machine: build image ## Kill a real cluster at random instants, ten times, and s
 soak-machine: build image ## Kill a real cluster at random instants, ROUNDS times (100; about 15 minutes). Needs root
 	@$(STEP) "kill a real cluster" go test -ldflags=-w -v -count=1 -timeout 0 -run TestKilledAtAnyMoment ./test/machine -rounds $(or $(ROUNDS),100)
 
+.PHONY: upstream
+upstream: build ## Run Kubernetes' own end-to-end tests of StatefulSet on real containers (about 25 minutes). Needs root
+	@$(STEP) "build what pods of those tests run" bash -euc '\
+		go -C test/upstream build -ldflags "-s -w" -o ../../bin/agnhost k8s.io/kubernetes/test/images/agnhost; \
+		hack/busybox.sh'
+	@$(STEP) "upstream's tests of StatefulSet" go -C test/upstream test -v -count=1 -timeout 90m .
+
 .PHONY: test
 test: build image check unit fuzz integration sick race takeover e2e machine ## All of it; e2e and machine where the machine can run containers
 

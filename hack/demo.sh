@@ -57,7 +57,7 @@ names() {
 count() { ordinal kubectl exec counter-1 -- counter get http://localhost:8080/count; }
 
 data() {
-  say "A pod with a volume counts to three; it is deleted, and comes back with its name and its data"
+  say "A pod with a volume counts; it is deleted, and comes back with its name and its data"
   rollout examples/counter.yaml counter
   local i before after
   for i in 1 2 3; do

@@ -35,6 +35,41 @@ func Start(t *testing.T, binary, dir string, images ...string) Cluster {
 	return c
 }
 
+// Alone gives all tests of a package one cluster, which run starts: this machine
+// has room for one, so that another is set aside meanwhile. The cluster is taken
+// down afterwards, and must leave nothing on the machine as it was untouched. It
+// returns run's exit code.
+func Alone(run func(c Cluster, untouched Machine) (int, error)) (code int, err error) {
+	binary, err := Binary()
+	if err != nil {
+		return 0, err
+	}
+	goOn, err := SetAside(binary)
+	if err != nil {
+		return 0, err
+	}
+	defer goOn()
+	dir, err := os.MkdirTemp("", "ordinal-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	untouched, err := Look(dir)
+	if err != nil {
+		return 0, err
+	}
+	c := Cluster{Binary: binary, Dir: dir}
+	OnInterrupt(func() { _ = c.down(); goOn() })
+	code, err = run(c, untouched)
+	if downErr := c.down(); err == nil {
+		err = downErr
+	}
+	if err != nil {
+		return 0, err
+	}
+	return code, untouched.NothingLeft(dir)
+}
+
 // Dir is a directory whose path leaves room for those of sockets, which
 // t.TempDir does not.
 func Dir(t *testing.T) string {
