@@ -77,15 +77,16 @@ func testOn(c rig.Cluster, m *testing.M) (int, error) {
 	}
 	framework.TestContext.KubectlPath = kubectl
 	framework.TestContext.KubeConfig = filepath.Join(c.Dir, "kubeconfig")
-	framework.AfterReadingAllFlags(&framework.TestContext)
+	framework.AfterReadingAllFlags(&framework.TestContext) // after which nodes are kept
+	ginkgo.ReportAfterEach(tell)
 	return m.Run(), nil
 }
 
-// A line for each test, since they take half a minute on average.
-var _ = ginkgo.ReportAfterEach(func(r ginkgo.SpecReport) {
-	if r.State != types.SpecStateSkipped && r.RunTime > 0 { // and not when ginkgo only looks what there is
-		fmt.Printf("%s in %s: %s\n", r.State, r.RunTime.Round(time.Second), r.FullText())
+// tell prints a line for a test, since they take half a minute on average.
+func tell(test ginkgo.SpecReport) {
+	if test.State != types.SpecStateSkipped {
+		fmt.Printf(" %s in %s: %s\n", test.State, test.RunTime.Round(time.Second), test.LeafNodeText)
 	}
-})
+}
 
 func TestStatefulSet(t *testing.T) { e2e.RunE2ETests(t) }
