@@ -100,7 +100,8 @@ func (t *turns) keep(set types.NamespacedName, now time.Time) {
 	}
 }
 
-// keepLocked is keep for a set that may move, and reports whether it may.
+// keepLocked is keep for a set that may move, and reports whether it may. When the
+// set comes to begin, nothing has happened to it yet.
 func (t *turns) keepLocked(set types.NamespacedName, now time.Time) bool {
 	turn, has := t.moving[set]
 	if !has {

@@ -32,6 +32,16 @@ func Build(binary string, links ...string) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	return FromTar(files, v1.ConfigFile{OS: "linux", Architecture: arch, Config: v1.Config{
+		Entrypoint: []string{"/bin/" + filepath.Base(binary)},
+		Env:        []string{"PATH=/bin"},
+		WorkingDir: "/",
+	}})
+}
+
+// FromTar returns an image whose only layer is the archive. Of the config, platform
+// and what to start count; the rest follows from the layer.
+func FromTar(files []byte, config v1.ConfigFile) (v1.Image, error) {
 	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(files)), nil
 	})
@@ -42,16 +52,13 @@ func Build(binary string, links ...string) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := image.ConfigFile()
+	made, err := image.ConfigFile()
 	if err != nil {
 		return nil, err
 	}
-	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", arch
-	config.Config.Entrypoint = []string{"/bin/" + filepath.Base(binary)}
-	config.Config.Env = []string{"PATH=/bin"}
-	config.Config.WorkingDir = "/"
-	return mutate.ConfigFile(image, config)
+	made = made.DeepCopy()
+	made.OS, made.Architecture, made.Config = config.OS, config.Architecture, config.Config
+	return mutate.ConfigFile(image, made)
 }
 
 // Write writes the image as `docker save` would, under the name given.

@@ -3,7 +3,7 @@ package upstream
 import (
 	"archive/tar"
 	"bytes"
-	"io"
+	"errors"
 	"os"
 	"os/exec"
 	"runtime"
@@ -11,10 +11,10 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	images "k8s.io/kubernetes/test/utils/image"
+
+	"ordinal.dev/ordinal/internal/ociimage"
 )
 
 const (
@@ -29,12 +29,6 @@ func writeImages(path string) error {
 	if err != nil {
 		return err
 	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(files)), nil
-	})
-	if err != nil {
-		return err
-	}
 	all := map[name.Tag]v1.Image{}
 	for id, config := range map[images.ImageID]v1.Config{
 		images.AgnhostPrev: {Entrypoint: []string{"/agnhost"}, Cmd: []string{"pause"}},
@@ -46,7 +40,9 @@ func writeImages(path string) error {
 		if err != nil {
 			return err
 		}
-		if all[tag], err = image(layer, config); err != nil {
+		config.Env = []string{"PATH=/bin"}
+		file := v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH, Config: config}
+		if all[tag], err = ociimage.FromTar(files, file); err != nil {
 			return err
 		}
 	}
@@ -54,24 +50,7 @@ func writeImages(path string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	return tarball.MultiWrite(all, file)
-}
-
-func image(layer v1.Layer, config v1.Config) (v1.Image, error) {
-	image, err := mutate.AppendLayers(empty.Image, layer)
-	if err != nil {
-		return nil, err
-	}
-	file, err := image.ConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	file = file.DeepCopy()
-	file.OS, file.Architecture = "linux", runtime.GOARCH
-	config.Env = []string{"PATH=/bin"}
-	file.Config = config
-	return mutate.ConfigFile(image, file)
+	return errors.Join(tarball.MultiWrite(all, file), file.Close())
 }
 
 // rootFS is an archive of what there is in every container.
