@@ -113,6 +113,7 @@ func (w *scene) readFile(path string) *appsv1.StatefulSet {
 func (w *scene) change(edits ...edit) {
 	w.Helper()
 	sets := w.Client.AppsV1().StatefulSets(w.Namespace)
+	var generation int64
 	w.Must(retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		set, err := sets.Get(w.Ctx, "web", metav1.GetOptions{})
 		if err != nil {
@@ -124,9 +125,19 @@ func (w *scene) change(edits ...edit) {
 		for _, e := range edits {
 			e(set)
 		}
-		_, err = sets.Update(w.Ctx, set, metav1.UpdateOptions{})
+		set, err = sets.Update(w.Ctx, set, metav1.UpdateOptions{})
+		if err == nil {
+			generation = set.Generation
+		}
 		return err
 	}))
+	// What the test sees next may otherwise be the set as it was before.
+	w.Eventually(func() error {
+		if seen := w.Set("web"); seen != nil && seen.Generation < generation {
+			return fmt.Errorf("the change of web is not seen yet")
+		}
+		return nil
+	})
 }
 
 // scale does what kubectl scale does: it writes the scale subresource.
