@@ -82,10 +82,26 @@ func (c *Controller) Run(ctx context.Context) error {
 	if err := c.register(ctx, mgr); err != nil {
 		return fmt.Errorf("set up the controller: %w", err)
 	}
-	if err := mgr.Start(ctx); err != nil && ctx.Err() == nil {
+	if err := c.start(ctx, mgr); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("run the controller: %w", err)
 	}
 	return nil
+}
+
+// start runs the manager. One whose caches are not filled when the context ends, as
+// the API server cannot be reached, would never return; nothing is under way then.
+func (c *Controller) start(ctx context.Context, mgr manager.Manager) error {
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	if c.Ready(ctx) != nil {
+		return nil
+	}
+	return <-ended
 }
 
 func (c *Controller) manager() (manager.Manager, error) {
@@ -95,6 +111,7 @@ func (c *Controller) manager() (manager.Manager, error) {
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.UserAgent = name
 	config.DisableCompression = true // near its server, unpacking costs more than it saves
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &patient{next: next, log: c.options.Logger} })
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err

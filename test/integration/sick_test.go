@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,7 +39,6 @@ const (
 	unanswered  fault = "done, and the answer lost"
 	doneTwice   fault = "done twice"
 	interrupted fault = "watches cut off"
-	ended       fault = "watches ended by the server"
 )
 
 // These are what may befall a request. A watch is never done twice nor unanswered.
@@ -57,12 +55,8 @@ const (
 	oneIn = 10
 	// longestDelay is how long a request may be held up.
 	longestDelay = 300 * time.Millisecond
-	// longestWatch is when the last of the watches stops that do.
+	// longestWatch is when the last of the watches is cut off that are.
 	longestWatch = 10 * time.Second
-	// cutOneIn is how many watches that stop one is cut off of; the others end as
-	// a server ends them. After each cut client-go waits twice as long before it
-	// looks again, up to a minute, until two minutes go by without one.
-	cutOneIn = 4
 )
 
 // sickness is a connection on which requests go wrong.
@@ -114,7 +108,7 @@ func (s *sickness) RoundTrip(request *http.Request) (*http.Response, error) {
 	case strings.Contains(request.URL.Path, "/events"):
 		choice = ofEvents
 	}
-	f, delay, end := s.next(choice, watch)
+	f, delay, cut := s.next(choice, watch)
 	switch f {
 	case fails:
 		return refusal(request, http.StatusInternalServerError), nil
@@ -137,40 +131,16 @@ func (s *sickness) RoundTrip(request *http.Request) (*http.Response, error) {
 		}
 	}
 	response, err := s.healthy.RoundTrip(request)
-	if err == nil && end.after > 0 {
-		body := &stoppedBody{ReadCloser: response.Body}
-		response.Body = body
-		time.AfterFunc(end.after, func() {
-			body.over.Store(!end.cut)
-			body.Close()
-		})
+	if err == nil && cut > 0 {
+		body := response.Body
+		time.AfterFunc(cut, func() { body.Close() })
 	}
 	return response, err
 }
 
-// A stoppedBody is a watch's, closed by us. If it is over, it ends as if by the server.
-type stoppedBody struct {
-	io.ReadCloser
-	over atomic.Bool
-}
-
-func (b *stoppedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && b.over.Load() {
-		err = io.EOF
-	}
-	return n, err
-}
-
-// An ending is when a watch stops, zero for never, and whether it is cut off.
-type ending struct {
-	after time.Duration
-	cut   bool
-}
-
-// next is what goes wrong with the next request, of some choice. A watch stops some
-// time later, three times in four.
-func (s *sickness) next(choice []fault, watch bool) (f fault, delay time.Duration, end ending) {
+// next is what goes wrong with the next request, of some choice. A watch is cut off
+// some time later, three times in four.
+func (s *sickness) next(choice []fault, watch bool) (f fault, delay, cut time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests++
@@ -179,14 +149,10 @@ func (s *sickness) next(choice []fault, watch bool) (f fault, delay time.Duratio
 		s.faults[f]++
 	}
 	if watch && s.rand.IntN(4) > 0 {
-		end = ending{time.Duration(s.rand.Int64N(int64(longestWatch))), s.rand.IntN(cutOneIn) == 0}
-		if end.cut {
-			s.faults[interrupted]++
-		} else {
-			s.faults[ended]++
-		}
+		s.faults[interrupted]++
+		cut = time.Duration(s.rand.Int64N(int64(longestWatch)))
 	}
-	return f, time.Duration(s.rand.Int64N(int64(longestDelay))), end
+	return f, time.Duration(s.rand.Int64N(int64(longestDelay))), cut
 }
 
 // send sends a request of which the answer is not wanted, and leaves it fit to be
