@@ -24,11 +24,8 @@ const (
 // as long after the server is back (kubernetes#136943). Writes fail at once, since
 // they may have been made; what follows them begins with a read.
 type patient struct {
-	next http.RoundTripper
-	log  logr.Logger
-
-	mu    sync.Mutex
-	since time.Time // of the outage; zero without one
+	next   http.RoundTripper
+	outage *outage
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -42,10 +39,10 @@ func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		if response, err = p.next.RoundTrip(request); err != nil && request.Context().Err() == nil {
-			p.cannotReach(err)
+			p.outage.goesOn(err)
 		}
 	}
-	p.reached()
+	p.outage.over()
 	if request.URL.Query().Get("watch") != "" {
 		response.Body = watchBody{response.Body}
 	}
@@ -55,21 +52,30 @@ func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 // WrappedRoundTripper lets client-go find the connection, to close it.
 func (p *patient) WrappedRoundTripper() http.RoundTripper { return p.next }
 
-func (p *patient) cannotReach(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.since.IsZero() {
-		p.since = time.Now()
-		p.log.Info("the API server cannot be reached; nothing is done until it can", "error", err.Error())
+// outage is one that may be, of all connections of a controller: leader election has
+// its own.
+type outage struct {
+	log logr.Logger
+
+	mu    sync.Mutex
+	since time.Time // zero without one
+}
+
+func (o *outage) goesOn(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.since.IsZero() {
+		o.since = time.Now()
+		o.log.Info("the API server cannot be reached; nothing is done until it can", "error", err.Error())
 	}
 }
 
-func (p *patient) reached() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.since.IsZero() {
-		p.log.Info("the API server can be reached again", "after", time.Since(p.since).Round(time.Second).String())
-		p.since = time.Time{}
+func (o *outage) over() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.since.IsZero() {
+		o.log.Info("the API server can be reached again", "after", time.Since(o.since).Round(time.Second).String())
+		o.since = time.Time{}
 	}
 }
 

@@ -46,7 +46,7 @@ func (brokenOff) Close() error { return nil }
 func ask(t *testing.T, ctx context.Context, s *serverDown, method, url string) (*http.Response, time.Duration, []string, error) {
 	t.Helper()
 	var logged []string
-	p := &patient{next: s, log: funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{})}
+	p := &patient{s, &outage{log: funcr.New(func(_, args string) { logged = append(logged, args) }, funcr.Options{})}}
 	request, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		t.Fatal(err)

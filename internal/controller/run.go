@@ -111,7 +111,8 @@ func (c *Controller) manager() (manager.Manager, error) {
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.UserAgent = name
 	config.DisableCompression = true // near its server, unpacking costs more than it saves
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &patient{next: next, log: c.options.Logger} })
+	outage := &outage{log: c.options.Logger}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &patient{next, outage} })
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
