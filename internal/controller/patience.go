@@ -3,20 +3,19 @@ package controller
 import (
 	"context"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-const (
-	// firstLook and lastLook bound the pauses between looks whether an API server
-	// that could not be reached is back.
-	firstLook = 100 * time.Millisecond
-	lastLook  = 2 * time.Second
-)
+// lookAgain are the pauses between looks whether an API server that could not be
+// reached is back: a tenth of a second at first, and mostLookAgain at most.
+var lookAgain = wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 1, Steps: 10, Cap: mostLookAgain / 2}
+
+const mostLookAgain = 2 * time.Second // the jitter doubles what Cap allows
 
 // patient is a connection on which reads outlast an outage: they are tried again
 // until they are answered or not wanted any more. client-go's informers would wait
@@ -29,18 +28,20 @@ type patient struct {
 }
 
 // RoundTrip implements http.RoundTripper.
-func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := p.next.RoundTrip(request)
+func (p *patient) RoundTrip(request *http.Request) (response *http.Response, err error) {
 	if request.Method != http.MethodGet {
-		return response, err
+		return p.next.RoundTrip(request)
 	}
-	for pause := firstLook; err != nil; pause = min(2*pause, lastLook) {
-		if !wait(request.Context(), pause/2+rand.N(pause/2)) {
-			return nil, err
-		}
-		if response, err = p.next.RoundTrip(request); err != nil && request.Context().Err() == nil {
+	again := false
+	_ = lookAgain.DelayFunc().Until(request.Context(), true, true, func(ctx context.Context) (bool, error) {
+		if response, err = p.next.RoundTrip(request); err != nil && again && ctx.Err() == nil {
 			p.outage.goesOn(err)
 		}
+		again = true
+		return err == nil, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	p.outage.over()
 	if request.URL.Query().Get("watch") != "" {
@@ -49,11 +50,8 @@ func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// WrappedRoundTripper lets client-go find the connection, to close it.
-func (p *patient) WrappedRoundTripper() http.RoundTripper { return p.next }
-
-// outage is one that may be, of all connections of a controller: leader election has
-// its own.
+// outage tells the log of an outage, once for all connections of a controller: leader
+// election has its own.
 type outage struct {
 	log logr.Logger
 
@@ -89,16 +87,4 @@ func (b watchBody) Read(p []byte) (int, error) {
 		err = io.EOF
 	}
 	return n, err
-}
-
-// wait reports whether the time has passed before the context's end.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -88,8 +88,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	return nil
 }
 
-// start runs the manager. One whose caches are not filled when the context ends, as
-// the API server cannot be reached, would never return; nothing is under way then.
+// start runs the manager. When the context ends before the caches are filled, because
+// the API server cannot be reached, controller-runtime goes on waiting for them and
+// never returns. Nothing is under way then, so nobody has to wait for it.
 func (c *Controller) start(ctx context.Context, mgr manager.Manager) error {
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
