@@ -80,7 +80,7 @@ race: deps ## The race detector: on what does not link Kubernetes, and on a cont
 	@ORDINAL_CONTROLLER=$(CURDIR)/bin/ordinal-controller-race $(STEP) "integration tests of that controller" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
 
 .PHONY: fuzz
-fuzz: payload ## Fuzz what parses input, each target for FUZZTIME (10s)
+fuzz: payload ## Fuzz what parses input, each target on FUZZRUNS inputs (20000)
 	@$(STEP) "fuzz" hack/fuzz.sh
 
 .PHONY: soak
