@@ -21,7 +21,7 @@ type Options struct {
 	// QPS limits the requests a second; negative leaves limiting to the API
 	// server's priority and fairness.
 	QPS float32
-	// Workers is how many sets are worked on at a time. Up to four times as many may
+	// Workers is how many sets are worked on at a time. Up to twice as many may
 	// keep others from beginning with a new generation.
 	Workers int
 	// Disabled switches improvements over the in-tree controller off.

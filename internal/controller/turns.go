@@ -9,18 +9,20 @@ import (
 )
 
 const (
-	// longestTurn is how long a set that moves may keep others waiting.
-	longestTurn = statusDelay
+	// longestTurn is how long a set that moves may keep others waiting. A cluster that
+	// is behind takes longer than statusDelay for each, and would be further behind if
+	// more of them began then.
+	longestTurn = 3 * statusDelay
 	// idleTurn is how long it may do so while nothing happens to it: its pods take
 	// their time then, and others would not slow them down.
 	idleTurn = 250 * time.Millisecond
 	// easyTurn is how long a set takes at most when there is room for more.
-	easyTurn = longestTurn / 2
+	easyTurn = statusDelay * 13 / 20
 	// hardTurn is how long a set takes at least when there are too many.
-	hardTurn = longestTurn * 3 / 4
+	hardTurn = statusDelay * 17 / 20
 	// turnsMore and turnsFewer are by how many sets the limit changes while as many as
 	// it says end. It falls faster: too many cost writes, too few a little time.
-	turnsMore, turnsFewer = 2, 8
+	turnsMore, turnsFewer = 4, 8
 )
 
 // turns lets sets begin with a new generation a few at a time. Begun all at once, a
@@ -51,7 +53,7 @@ type turns struct {
 // newTurns makes turns for a controller that works on so many sets at a time.
 func newTurns(workers int) turns {
 	n := float64(workers)
-	return turns{limit: 2 * n, least: n, most: 4 * n}
+	return turns{limit: 2 * n, least: n, most: 2 * n}
 }
 
 // A turn is that of a set which moves, or may.
