@@ -2,7 +2,9 @@
 // the machine: it drives many sets through create, rolling update, scale to zero
 // and delete, first under the in-tree controller and then under Ordinal's, each
 // alone in its process on a new cluster with simulated nodes, and prints the
-// figures side by side, with the targets.
+// figures side by side, with the targets. Where limits are lifted it does the same
+// with a program that makes the writes and nothing else (bench/least), which tells
+// what of the figures any controller would take.
 //
 // The sets have no claims and no governing Service. Binding a claim takes
 // upstream's scheduler a second, and its endpoint controllers would take more of
@@ -60,12 +62,14 @@ type contender struct {
 	kubeconfig string   // the identity it starts with
 	always     []string // its flags
 	lifted     []string // more of them, where limits are lifted
+	unlimited  bool     // it is measured only there
 }
 
 func main() {
 	ordinal := flag.String("ordinal", "bin/ordinal", "the cluster to measure on")
 	ours := flag.String("controller", "bin/ordinal-controller", "Ordinal's controller")
 	inTree := flag.String("intree", "bin/intree", "the in-tree controller; empty to measure Ordinal's alone, without ratios")
+	least := flag.String("least", "bin/least", "the program that makes the writes and nothing else; empty to leave it out")
 	only := flag.String("run", "", "measure only scenarios that match this regular expression")
 	rounds := flag.Int("rounds", 3, "measure each scenario so often under each controller, in turns, and show the medians")
 	limit := flag.Duration("limit", time.Hour, "give up after this time")
@@ -81,7 +85,7 @@ func main() {
 	defer cancel()
 	b := bench{
 		out: os.Stdout, ordinal: *ordinal, rounds: *rounds,
-		contenders: [2]contender{{
+		contenders: [3]contender{{
 			program: *inTree, user: arena.InTree, kubeconfig: arena.InTreeKubeconfig,
 			lifted: []string{"--kube-api-qps=1000", "--kube-api-burst=2000", "--concurrent-statefulset-syncs=16"},
 		}, {
@@ -89,6 +93,9 @@ func main() {
 			// no limit of its own are its defaults.
 			program: *ours, user: arena.Ordinal, kubeconfig: arena.OurKubeconfig,
 			always: []string{"--leader-elect=false", "--metrics-addr=", "--health-addr="},
+		}, {
+			program: *least, user: arena.Ordinal, kubeconfig: arena.OurKubeconfig, unlimited: true,
+			always: []string{"--namespace", namespace},
 		}},
 	}
 	if err := b.all(ctx, *only); err != nil {
@@ -101,7 +108,7 @@ type bench struct {
 	out        io.Writer
 	ordinal    string
 	rounds     int
-	contenders [2]contender // in-tree first
+	contenders [3]contender // in-tree, Ordinal, and the least there is to do
 }
 
 func (b *bench) all(ctx context.Context, only string) error {
@@ -115,10 +122,10 @@ func (b *bench) all(ctx context.Context, only string) error {
 		if !wanted.MatchString(s.String()) {
 			continue
 		}
-		var results [2][]result
+		var results [3][]result
 		for range b.rounds {
 			for i, c := range b.contenders {
-				if c.program == "" {
+				if c.program == "" || c.unlimited && !s.lifted {
 					continue
 				}
 				r, err := b.measure(ctx, s, c)
@@ -128,7 +135,7 @@ func (b *bench) all(ctx context.Context, only string) error {
 				results[i] = append(results[i], r)
 			}
 		}
-		missed += report(b.out, s, [2]result{median(results[0]), median(results[1])})
+		missed += report(b.out, s, median(results[0]), median(results[1]), median(results[2]))
 	}
 	fmt.Fprintf(b.out, "\n%d targets missed.\n", missed)
 	return nil

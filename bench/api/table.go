@@ -18,9 +18,9 @@ const (
 	writesExcess = 1.15 // of the floor
 )
 
-// report prints a scenario's figures, in-tree beside ours, and returns how many
-// targets were missed.
-func report(out io.Writer, s scenario, results [2]result) (missed int) {
+// report prints a scenario's figures, in-tree beside ours and, if it was measured,
+// beside the least, and returns how many targets were missed.
+func report(out io.Writer, s scenario, inTree, ours, least result) (missed int) {
 	wall := wallDefault
 	if s.lifted {
 		wall = wallLifted
@@ -32,43 +32,54 @@ func report(out io.Writer, s scenario, results [2]result) (missed int) {
 		missed++
 		return fmt.Sprintf("≤ %.2f MISSED", target)
 	}
+	share := func(most float64) func(float64) string {
+		return func(ratio float64) string { return verdict(ratio, most) }
+	}
+	none := func(float64) string { return "" }
 	fmt.Fprintf(out, "\n%s\n\n", s)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "phase\tfigure\tin-tree\tOrdinal\tratio\ttarget")
-	for i, ours := range results[1] {
-		var stock cost // nothing, and the ratios infinite, where in-tree was not measured
-		if results[0] != nil {
-			stock = results[0][i]
+	fmt.Fprintln(w, "phase\tfigure\tin-tree\tOrdinal\tratio\ttarget\tleast\tratio")
+	for i := range ours {
+		phase := ours[i].phase
+		row := func(name, unit string, figure func(cost) float64, target func(ratio float64) string) {
+			a, b := figure(at(inTree, i)), figure(ours[i])
+			fmt.Fprintf(w, "%s\t%s\t%.2f%s\t%.2f%s\t%.2f\t%s", phase.name, name, a, unit, b, unit, b/a, target(b/a))
+			if least != nil {
+				c := figure(least[i])
+				fmt.Fprintf(w, "\t%.2f%s\t%.2f", c, unit, c/a)
+			}
+			fmt.Fprintln(w)
 		}
-		row := func(figure string, a, b float64, unit, target string) {
-			fmt.Fprintf(w, "%s\t%s\t%.2f%s\t%.2f%s\t%.2f\t%s\n", ours.phase.name, figure, a, unit, b, unit, b/a, target)
-		}
-		a, b := stock.wall.Seconds(), ours.wall.Seconds()
-		if ours.phase.floor == 0 { // the garbage collector does it, and no controller
-			row("wall", a, b, " s", "")
+		if phase.floor == 0 { // the garbage collector does it, and no controller
+			row("wall", " s", wallOf, none)
 			continue
 		}
-		row("wall", a, b, " s", verdict(b/a, wall))
-		row("CPU of API server, nodes …", stock.cluster.Seconds(), ours.cluster.Seconds(), " s", "")
-		a, b = stock.cpu.Seconds(), ours.cpu.Seconds()
-		row("controller CPU", a, b, " s", verdict(b/a, cpuShare))
-		row("writes per pod", stock.perPod, ours.perPod, "", verdict(ours.perPod, writesExcess*ours.phase.floor))
-		a, b = mebibytes(stock.resides), mebibytes(ours.resides)
-		row("resident memory", a, b, " MiB", verdict(b/a, memoryShare))
+		row("wall", " s", wallOf, share(wall))
+		row("CPU of API server, nodes …", " s", func(c cost) float64 { return c.cluster.Seconds() }, none)
+		row("controller CPU", " s", func(c cost) float64 { return c.cpu.Seconds() }, share(cpuShare))
+		row("writes per pod", "", func(c cost) float64 { return c.perPod }, func(float64) string {
+			return verdict(ours[i].perPod, writesExcess*phase.floor)
+		})
+		row("resident memory", " MiB", func(c cost) float64 { return float64(c.resides) / (1 << 20) }, share(memoryShare))
 	}
 	w.Flush()
 	fmt.Fprintln(out, "\nwhat was written in the first round, in-tree | Ordinal:")
-	for i, ours := range results[1] {
-		var stock cost
-		if results[0] != nil {
-			stock = results[0][i]
-		}
-		fmt.Fprintf(out, "  %s: %s | %s\n", ours.phase.name, list(stock.writes), list(ours.writes))
+	for i := range ours {
+		fmt.Fprintf(out, "  %s: %s | %s\n", ours[i].phase.name, list(at(inTree, i).writes), list(ours[i].writes))
 	}
 	return missed
 }
 
-func mebibytes(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+func wallOf(c cost) float64 { return c.wall.Seconds() }
+
+// at is what a phase cost; nothing, which makes ratios infinite, where it was not
+// measured.
+func at(r result, phase int) cost {
+	if r == nil {
+		return cost{}
+	}
+	return r[phase]
+}
 
 func list(counts map[string]int) string {
 	var parts []string
