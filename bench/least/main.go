@@ -16,12 +16,15 @@ import (
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
+	watchtools "k8s.io/client-go/tools/watch"
 )
 
 func main() {
@@ -45,8 +48,8 @@ func run(ctx context.Context, kubeconfig, namespace string) error {
 	}
 	f := newFleet()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return api.watch(ctx, api.apps, "statefulsets", f.sawSet) })
-	group.Go(func() error { return api.watch(ctx, api.core, "pods", f.sawPod) })
+	group.Go(func() error { return api.watch(ctx, api.apps, "statefulsets", &appsv1.StatefulSetList{}, f.sawSet) })
+	group.Go(func() error { return api.watch(ctx, api.core, "pods", &corev1.PodList{}, f.sawPod) })
 	for range workers {
 		group.Go(func() error { return f.work(ctx, api) })
 	}
@@ -92,15 +95,33 @@ func connect(kubeconfig, namespace string) (*api, error) {
 	return a, err
 }
 
-// watch tells of all objects of a kind, and of what happens to them.
-func (a *api) watch(ctx context.Context, server rest.Interface, resource string, saw func(watch.Event)) error {
-	options := &metav1.ListOptions{Watch: true, ResourceVersion: "0"}
-	w, err := server.Get().Namespace(a.namespace).Resource(resource).VersionedParams(options, metav1.ParameterCodec).Watch(ctx)
+// watch tells of all objects of a kind, which list can hold, and of what happens to them.
+func (a *api) watch(ctx context.Context, server rest.Interface, resource string, list runtime.Object, saw func(watch.Event)) error {
+	request := func(options metav1.ListOptions) *rest.Request {
+		return server.Get().Namespace(a.namespace).Resource(resource).VersionedParams(&options, metav1.ParameterCodec)
+	}
+	if err := request(metav1.ListOptions{}).Do(ctx).Into(list); err != nil {
+		return fmt.Errorf("list %s: %w", resource, err)
+	}
+	err := meta.EachListItem(list, func(o runtime.Object) error {
+		saw(watch.Event{Type: watch.Added, Object: o})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// The API server ends the watch of a client that is behind.
+	again, err := watchtools.NewRetryWatcherWithContext(ctx, list.(metav1.ListInterface).GetResourceVersion(), &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.Watch = true
+			return request(options).Watch(ctx)
+		},
+	})
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", resource, err)
 	}
-	defer w.Stop()
-	for event := range w.ResultChan() {
+	defer again.Stop()
+	for event := range again.ResultChan() {
 		saw(event)
 	}
 	return fmt.Errorf("the watch of %s has ended", resource)
