@@ -4,7 +4,7 @@
 // alone in its process on a new cluster with simulated nodes, and prints the
 // figures side by side, with the targets. Where limits are lifted it does the same
 // with a program that makes the writes and nothing else (bench/least), which tells
-// what of the figures any controller would take.
+// about how much of the figures any controller would take.
 //
 // The sets have no claims and no governing Service. Binding a claim takes
 // upstream's scheduler a second, and its endpoint controllers would take more of
@@ -72,7 +72,7 @@ func main() {
 	least := flag.String("least", "bin/least", "the program that makes the writes and nothing else; empty to leave it out")
 	only := flag.String("run", "", "measure only scenarios that match this regular expression")
 	rounds := flag.Int("rounds", 3, "measure each scenario so often under each controller, in turns, and show the medians")
-	limit := flag.Duration("limit", time.Hour, "give up after this time")
+	limit := flag.Duration("limit", 2*time.Hour, "give up after this time")
 	flag.Parse()
 	if *rounds < 1 {
 		fmt.Fprintf(os.Stderr, "bench: -rounds %d measures nothing; give at least 1\n", *rounds)

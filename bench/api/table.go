@@ -38,7 +38,11 @@ func report(out io.Writer, s scenario, inTree, ours, least result) (missed int) 
 	none := func(float64) string { return "" }
 	fmt.Fprintf(out, "\n%s\n\n", s)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "phase\tfigure\tin-tree\tOrdinal\tratio\ttarget\tleast\tratio")
+	fmt.Fprint(w, "phase\tfigure\tin-tree\tOrdinal\tratio\ttarget")
+	if least != nil {
+		fmt.Fprint(w, "\tleast\tratio")
+	}
+	fmt.Fprintln(w)
 	for i := range ours {
 		phase := ours[i].phase
 		row := func(name, unit string, figure func(cost) float64, target func(ratio float64) string) {

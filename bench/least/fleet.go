@@ -77,6 +77,7 @@ func (f *fleet) sawPod(event watch.Event) {
 	ready := slices.ContainsFunc(object.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
+	// An event from before our delete must not make it be sent again.
 	before := s.pods[object.Name]
 	s.pods[object.Name] = &pod{identity.Revision(object), ready, object.DeletionTimestamp != nil || before != nil && before.deleting}
 	if ready && (before == nil || !before.ready) {

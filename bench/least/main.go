@@ -1,6 +1,7 @@
 // Command least makes the writes that the benchmark's sets need, and nothing else:
-// it knows no rules, keeps no caches, and is safe for nobody. What it takes is what
-// any controller has to take, and so says how much there is left to save.
+// it knows no rules, keeps no caches, and is safe for nobody. What it takes is about
+// what any controller takes that speaks through client-go, and so tells how much
+// there is left to save.
 package main
 
 import (
