@@ -2,6 +2,7 @@ package controller
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,8 +24,23 @@ type metrics struct {
 	writes                      *prometheus.CounterVec
 	sets                        *prometheus.GaugeVec
 
-	mu         sync.Mutex
-	conditions map[types.NamespacedName][]appsv1.StatefulSetCondition // as counted in sets
+	mu    sync.Mutex
+	shown map[types.NamespacedName]shown
+}
+
+// shown is what the gauges show of one set. To look each of them up for every plan
+// would cost a tenth of it.
+type shown struct {
+	policy                      string
+	maxUnavailable, unavailable int
+	conditions                  []appsv1.StatefulSetCondition
+}
+
+func (s shown) equal(t shown) bool {
+	return s.policy == t.policy && s.maxUnavailable == t.maxUnavailable && s.unavailable == t.unavailable &&
+		slices.EqualFunc(s.conditions, t.conditions, func(a, b appsv1.StatefulSetCondition) bool {
+			return a.Type == b.Type && a.Status == b.Status
+		})
 }
 
 // newMetrics registers the metrics, or finds those that an earlier controller of
@@ -58,7 +74,7 @@ func newMetrics() (*metrics, error) {
 		sets: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ordinal_sets", Help: "StatefulSets by condition.",
 		}, []string{"condition", "status"}),
-		conditions: map[types.NamespacedName][]appsv1.StatefulSetCondition{},
+		shown: map[types.NamespacedName]shown{},
 	}
 	return m, errors.Join(
 		register(&m.maxUnavailable), register(&m.unavailable), register(&m.staleSkips),
@@ -89,26 +105,35 @@ func (m *metrics) planned(key types.NamespacedName, set *appsv1.StatefulSet, p *
 		return
 	}
 	m.planSeconds.Observe(took.Seconds())
-	labels := []string{key.Namespace, key.Name, string(set.Spec.PodManagementPolicy)}
-	m.maxUnavailable.WithLabelValues(labels...).Set(float64(p.MaxUnavailable))
-	m.unavailable.WithLabelValues(labels...).Set(float64(p.Unavailable))
-	m.count(key, p.Status.Conditions)
+	m.show(key, shown{string(set.Spec.PodManagementPolicy), p.MaxUnavailable, p.Unavailable, p.Status.Conditions})
 }
 
-// count puts the set's present conditions in place of its earlier ones.
-func (m *metrics) count(key types.NamespacedName, present []appsv1.StatefulSetCondition) {
+// show puts what is so of a set in place of what was.
+func (m *metrics) show(key types.NamespacedName, is shown) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, c := range m.conditions[key] {
-		m.sets.WithLabelValues(string(c.Type), string(c.Status)).Dec()
+	was, has := m.shown[key]
+	if has && was.equal(is) {
+		return
 	}
-	for _, c := range present {
+	if has {
+		m.hide(key, was)
+	}
+	m.maxUnavailable.WithLabelValues(key.Namespace, key.Name, is.policy).Set(float64(is.maxUnavailable))
+	m.unavailable.WithLabelValues(key.Namespace, key.Name, is.policy).Set(float64(is.unavailable))
+	for _, c := range is.conditions {
 		m.sets.WithLabelValues(string(c.Type), string(c.Status)).Inc()
 	}
-	m.conditions[key] = present
-	if len(present) == 0 {
-		delete(m.conditions, key)
+	m.shown[key] = is
+}
+
+func (m *metrics) hide(key types.NamespacedName, was shown) {
+	m.maxUnavailable.DeleteLabelValues(key.Namespace, key.Name, was.policy)
+	m.unavailable.DeleteLabelValues(key.Namespace, key.Name, was.policy)
+	for _, c := range was.conditions {
+		m.sets.WithLabelValues(string(c.Type), string(c.Status)).Dec()
 	}
+	delete(m.shown, key)
 }
 
 func (m *metrics) applied(actions int, took time.Duration) {
@@ -133,8 +158,9 @@ func (m *metrics) forget(key types.NamespacedName) {
 	if m == nil {
 		return
 	}
-	m.count(key, nil)
-	labels := prometheus.Labels{"statefulset_namespace": key.Namespace, "statefulset_name": key.Name}
-	m.maxUnavailable.DeletePartialMatch(labels)
-	m.unavailable.DeletePartialMatch(labels)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if was, has := m.shown[key]; has {
+		m.hide(key, was)
+	}
 }

@@ -17,6 +17,7 @@ import (
 // pkg/controller/statefulset/metrics, and dashboards know them.
 func TestUpstreamsMetricsAreThereByTheirNames(t *testing.T) {
 	w := measured(t)
+	before := gathered(t)
 	w.change(func(set *appsv1.StatefulSet) {
 		set.Spec.Replicas, set.Spec.PodManagementPolicy = ptr.To[int32](3), appsv1.ParallelPodManagement
 	})
@@ -32,8 +33,8 @@ func TestUpstreamsMetricsAreThereByTheirNames(t *testing.T) {
 		"statefulset_controller_statefulset_unavailable_replicas{pod_management_policy=Parallel,statefulset_name=web,statefulset_namespace=default}": 3,
 		"statefulset_controller_stale_sync_skips_total{group=,resource=pods}":                                                                        1,
 	} {
-		if got := gathered(t)[metric]; got != want {
-			t.Errorf("%s is %v, want %v", metric, got, want)
+		if got := gathered(t)[metric] - before[metric]; got != want {
+			t.Errorf("%s grew by %v, want %v", metric, got, want)
 		}
 	}
 	w.r.metrics.forget(webKey)
