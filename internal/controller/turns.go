@@ -48,12 +48,16 @@ type turns struct {
 	mu     sync.Mutex
 	moving map[types.NamespacedName]turn // sets that have begun, or may, and are not at rest since
 	line   []types.NamespacedName        // sets that wait, the longest first
+	waits  map[types.NamespacedName]bool // whether a set is in line
 }
 
 // newTurns makes turns for a controller that works on so many sets at a time.
 func newTurns(workers int) turns {
 	n := float64(workers)
-	return turns{limit: 2 * n, least: n, most: 2 * n}
+	return turns{
+		limit: 2 * n, least: n, most: 2 * n,
+		moving: map[types.NamespacedName]turn{}, waits: map[types.NamespacedName]bool{},
+	}
 }
 
 // A turn is that of a set which moves, or may.
@@ -79,8 +83,9 @@ func (t *turns) take(set types.NamespacedName, now time.Time) time.Duration {
 	if t.limit == 0 || t.keepLocked(set, now) {
 		return 0
 	}
-	if !slices.Contains(t.line, set) {
+	if !t.waits[set] {
 		t.line = append(t.line, set)
+		t.waits[set] = true
 	}
 	next := t.advance(now, set)
 	if t.keepLocked(set, now) {
@@ -119,10 +124,17 @@ func (t *turns) keepLocked(set types.NamespacedName, now time.Time) bool {
 }
 
 func (t *turns) begin(set types.NamespacedName, now time.Time) {
-	if t.moving == nil {
-		t.moving = map[types.NamespacedName]turn{}
-	}
+	t.leave(set)
 	t.moving[set] = turn{began: now}
+}
+
+// leave takes a set out of the line.
+func (t *turns) leave(set types.NamespacedName) {
+	if t.waits[set] {
+		delete(t.waits, set)
+		i := slices.Index(t.line, set)
+		t.line = slices.Delete(t.line, i, i+1)
+	}
 }
 
 // end notes that a set is at rest, or gone.
@@ -133,9 +145,7 @@ func (t *turns) end(set types.NamespacedName, now time.Time) {
 		t.fit(now.Sub(turn.began))
 		delete(t.moving, set)
 	}
-	if i := slices.Index(t.line, set); i >= 0 {
-		t.line = slices.Delete(t.line, i, i+1)
-	}
+	t.leave(set)
 	t.advance(now, set)
 }
 
@@ -166,7 +176,6 @@ func (t *turns) advance(now time.Time, asks types.NamespacedName) (next time.Tim
 	}
 	for ; room > 0 && len(t.line) > 0; room-- {
 		first := t.line[0]
-		t.line = slices.Delete(t.line, 0, 1)
 		t.begin(first, now)
 		if first != asks && t.wake != nil {
 			t.wake(first)

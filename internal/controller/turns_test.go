@@ -22,7 +22,11 @@ func numbered(n int) []types.NamespacedName {
 	return sets
 }
 
-func fixedTurns(limit float64) *turns { return &turns{limit: limit, least: limit, most: limit} }
+func fixedTurns(limit float64) *turns {
+	t := newTurns(0)
+	t.limit, t.least, t.most = limit, limit, limit
+	return &t
+}
 
 // Sets that never get done, and to which something happens all the time, hold the
 // others up the longest.
