@@ -3,10 +3,10 @@ package controller
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -166,9 +166,9 @@ func changesPlans(was, is client.Object) bool {
 	}
 	seen := before.ObjectMeta
 	seen.ResourceVersion, seen.Generation = after.ResourceVersion, after.Generation
-	return !equality.Semantic.DeepEqual(&before.Status, &after.Status) || // most often
-		!equality.Semantic.DeepEqual(&seen, &after.ObjectMeta) ||
-		!equality.Semantic.DeepEqual(before.Spec.Volumes, after.Spec.Volumes)
+	return !reflect.DeepEqual(&before.Status, &after.Status) || // most often
+		!reflect.DeepEqual(&seen, &after.ObjectMeta) ||
+		!reflect.DeepEqual(before.Spec.Volumes, after.Spec.Volumes)
 }
 
 func (v *cachedView) sets(index, key string) []reconcile.Request {

@@ -44,11 +44,11 @@ func answering(t *testing.T, code int, answer runtime.Object) (*leanClient, *[]s
 		t.Fatal(err)
 	}
 	config := &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: runtime.ContentTypeProtobuf}}
-	c, err := newLeanClient(fake.NewClientBuilder().WithScheme(scheme).Build(), config, server.Client())
+	servers, err := connect(config, server.Client())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, &requests
+	return &leanClient{fake.NewClientBuilder().WithScheme(scheme).Build(), servers}, &requests
 }
 
 func TestAWriteTakesOverTheVersionThatTheServerGives(t *testing.T) {

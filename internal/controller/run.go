@@ -122,6 +122,7 @@ func (c *Controller) manager() (manager.Manager, error) {
 		Scheme:                        scheme,
 		MapperProvider:                staticMapper,
 		Logger:                        c.options.Logger,
+		NewCache:                      newCache,
 		Cache:                         cacheOptions(),
 		Metrics:                       server.Options{BindAddress: orOff(c.options.MetricsAddr)},
 		HealthProbeBindAddress:        orOff(c.options.HealthAddr),
@@ -150,12 +151,12 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	if err != nil {
 		return err
 	}
-	lean, err := newLeanClient(mgr.GetClient(), mgr.GetConfig(), mgr.GetHTTPClient())
+	servers, err := connect(mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return err
 	}
 	r := newReconciler(view, Surroundings{
-		Client: lean, Fresh: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
+		Client: &leanClient{mgr.GetClient(), servers}, Fresh: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
 		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
 	}, metrics)
 	r.turns = newTurns(c.options.Workers)

@@ -66,8 +66,8 @@ func stripPod(object any) (any, error) {
 	}
 	var claims []corev1.Volume
 	for _, v := range pod.Spec.Volumes {
-		if v.PersistentVolumeClaim != nil {
-			claims = append(claims, v)
+		if claim := v.PersistentVolumeClaim; claim != nil {
+			claims = append(claims, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: claim}})
 		}
 	}
 	pod.Spec = corev1.PodSpec{Volumes: claims}

@@ -1,0 +1,60 @@
+package controller
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/rest"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+)
+
+// servers are the connections to the API server's groups, by their names. Of what
+// comes on them only that is decoded which is read.
+type servers map[string]rest.Interface
+
+func connect(config *rest.Config, transport *http.Client) (servers, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	if err := metav1.AddMetaToScheme(scheme); err != nil {
+		return nil, err
+	}
+	all := servers{}
+	for path, group := range map[string]schema.GroupVersion{"/api": corev1.SchemeGroupVersion, "/apis": appsv1.SchemeGroupVersion} {
+		config := rest.CopyConfig(config)
+		config.APIPath, config.GroupVersion = path, &group
+		config.NegotiatedSerializer = picking{serializer.NewCodecFactory(scheme).WithoutConversion()}
+		if all[group.Group], err = rest.RESTClientForConfigAndClient(config, transport); err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", group, err)
+		}
+	}
+	return all, nil
+}
+
+func (s servers) of(object runtime.Object) (server rest.Interface, resource string) {
+	r := kindOf(object).resource()
+	return s[r.Group], r.Resource
+}
+
+// newCache makes caches of all namespaces that are filled on such connections.
+func newCache(config *rest.Config, options cache.Options) (cache.Cache, error) {
+	servers, err := connect(config, options.HTTPClient)
+	if err != nil {
+		return nil, err
+	}
+	options.NewInformer = func(_ toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
+		server, resource := servers.of(example)
+		source := toolscache.NewFilteredListWatchFromClient(server, resource, metav1.NamespaceAll, func(*metav1.ListOptions) {})
+		return toolscache.NewSharedIndexInformer(source, example, resync, indexers)
+	}
+	return cache.New(config, options)
+}
