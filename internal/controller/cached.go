@@ -157,7 +157,7 @@ func (v *cachedView) concerns(object client.Object) []reconcile.Request {
 
 // changesPlans reports whether a plan may differ for what has become of a cached
 // object. A pod that got a node, for instance, is to all plans what it was. Both
-// objects are stripped.
+// objects are stripped, and of one decoder, so that what is equal is so exactly.
 func changesPlans(was, is client.Object) bool {
 	before, wasPod := was.(*corev1.Pod)
 	after, isPod := is.(*corev1.Pod)

@@ -28,8 +28,8 @@ type metrics struct {
 	shown map[types.NamespacedName]shown
 }
 
-// shown is what the gauges show of one set. To look each of them up for every plan
-// would cost a tenth of it.
+// shown is what the gauges show of one set. They are set when it changes: to look all
+// of them up by their labels for every plan is dear beside the plan.
 type shown struct {
 	policy                      string
 	maxUnavailable, unavailable int
@@ -116,24 +116,25 @@ func (m *metrics) show(key types.NamespacedName, is shown) {
 	if has && was.equal(is) {
 		return
 	}
-	if has {
-		m.hide(key, was)
+	if has && was.policy != is.policy {
+		m.drop(key, was.policy)
 	}
 	m.maxUnavailable.WithLabelValues(key.Namespace, key.Name, is.policy).Set(float64(is.maxUnavailable))
 	m.unavailable.WithLabelValues(key.Namespace, key.Name, is.policy).Set(float64(is.unavailable))
-	for _, c := range is.conditions {
-		m.sets.WithLabelValues(string(c.Type), string(c.Status)).Inc()
-	}
+	m.count(was.conditions, -1)
+	m.count(is.conditions, 1)
 	m.shown[key] = is
 }
 
-func (m *metrics) hide(key types.NamespacedName, was shown) {
-	m.maxUnavailable.DeleteLabelValues(key.Namespace, key.Name, was.policy)
-	m.unavailable.DeleteLabelValues(key.Namespace, key.Name, was.policy)
-	for _, c := range was.conditions {
-		m.sets.WithLabelValues(string(c.Type), string(c.Status)).Dec()
+func (m *metrics) drop(key types.NamespacedName, policy string) {
+	m.maxUnavailable.DeleteLabelValues(key.Namespace, key.Name, policy)
+	m.unavailable.DeleteLabelValues(key.Namespace, key.Name, policy)
+}
+
+func (m *metrics) count(conditions []appsv1.StatefulSetCondition, by float64) {
+	for _, c := range conditions {
+		m.sets.WithLabelValues(string(c.Type), string(c.Status)).Add(by)
 	}
-	delete(m.shown, key)
 }
 
 func (m *metrics) applied(actions int, took time.Duration) {
@@ -161,6 +162,8 @@ func (m *metrics) forget(key types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if was, has := m.shown[key]; has {
-		m.hide(key, was)
+		m.drop(key, was.policy)
+		m.count(was.conditions, -1)
+		delete(m.shown, key)
 	}
 }

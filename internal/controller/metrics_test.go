@@ -37,6 +37,12 @@ func TestUpstreamsMetricsAreThereByTheirNames(t *testing.T) {
 			t.Errorf("%s grew by %v, want %v", metric, got, want)
 		}
 	}
+	w.r.metrics.show(webKey, shown{policy: "OrderedReady"}) // a new set of the name
+	for metric := range gathered(t) {
+		if strings.Contains(metric, "policy=Parallel,statefulset_name=web") {
+			t.Errorf("%s is left of an earlier set", metric)
+		}
+	}
 	w.r.metrics.forget(webKey)
 	for metric := range gathered(t) {
 		if strings.Contains(metric, "statefulset_name=web") {

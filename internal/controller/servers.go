@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 )
 
-// servers are the connections to the API server's groups, by their names. Of what
-// comes on them only that is decoded which is read.
+// servers are the REST clients of the API's groups, by their names. Of what they get
+// only that is decoded which is read.
 type servers map[string]rest.Interface
 
 func connect(config *rest.Config, transport *http.Client) (servers, error) {
@@ -45,7 +45,7 @@ func (s servers) of(object runtime.Object) (server rest.Interface, resource stri
 	return s[r.Group], r.Resource
 }
 
-// newCache makes caches of all namespaces that are filled on such connections.
+// newCache makes caches of all namespaces that are filled by such clients.
 func newCache(config *rest.Config, options cache.Options) (cache.Cache, error) {
 	servers, err := connect(config, options.HTTPClient)
 	if err != nil {

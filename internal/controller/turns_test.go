@@ -268,6 +268,17 @@ func TestASetThatMovesDoesNotWaitForItsNextGeneration(t *testing.T) {
 	}
 }
 
+func TestASetThatBeginsWithoutAskingLeavesTheLine(t *testing.T) {
+	q, sets, now := fixedTurns(1), numbered(3), time.Now()
+	for _, set := range sets {
+		q.take(set, now)
+	}
+	q.keep(sets[2], now)
+	if !slices.Equal(q.line, sets[1:2]) || len(q.waits) != 1 {
+		t.Errorf("in line are %v, want %v", q.line, sets[1:2])
+	}
+}
+
 func TestTheStatusOfASetThatWaitsTellsOfItsPods(t *testing.T) {
 	w := busy(t, 3)
 	w.r.turns.take(types.NamespacedName{Name: "third"}, w.clock.Now()) // is next

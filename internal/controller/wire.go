@@ -92,11 +92,11 @@ func numberOf[T any](name string) protowire.Number {
 	return protowire.Number(number)
 }
 
-// pick appends to picked what is to be decoded of an encoded message. It returns false if the
-// message is malformed.
+// pick appends to picked what is to be decoded of an encoded message. It returns false
+// if the message is malformed.
 func (m message) pick(picked, encoded []byte) (_ []byte, ok bool) {
 	for len(encoded) > 0 {
-		number, kind, n := protowire.ConsumeField(encoded)
+		number, wireType, n := protowire.ConsumeField(encoded)
 		if n < 0 {
 			return nil, false
 		}
@@ -105,7 +105,7 @@ func (m message) pick(picked, encoded []byte) (_ []byte, ok bool) {
 		of, wanted := m[number]
 		switch {
 		case !wanted:
-		case of == nil || kind != protowire.BytesType:
+		case of == nil || wireType != protowire.BytesType:
 			picked = append(picked, field...)
 		default:
 			if picked, ok = of.pickField(picked, field); !ok {
