@@ -45,50 +45,6 @@ func TestACachedPodPlansLikeTheWholeOne(t *testing.T) {
 	}
 }
 
-func TestWhatChangesNoPlanIsNotLookedAt(t *testing.T) {
-	set := web(1)
-	member := func(change func(*corev1.Pod)) *corev1.Pod {
-		pod := identity.NewPod(set, &set.Spec.Template, "web-1", 0)
-		pod.ResourceVersion, pod.Status.Phase = "1", corev1.PodPending
-		if change != nil {
-			pod.ResourceVersion = "2"
-			change(pod)
-		}
-		return strippedBy(t, stripPod, pod)
-	}
-	for what, change := range map[string]func(*corev1.Pod){
-		"it got a node": func(p *corev1.Pod) {
-			p.Spec.NodeName = "node"
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}}
-		},
-		"it was annotated":   func(p *corev1.Pod) { p.Annotations = map[string]string{"note": "new"} },
-		"it got an address":  func(p *corev1.Pod) { p.Status.PodIP = "10.0.0.1" },
-		"its spec's version": func(p *corev1.Pod) { p.Generation++ },
-	} {
-		if changesPlans(member(nil), member(change)) {
-			t.Errorf("%s, which is looked at for nothing", what)
-		}
-	}
-	for what, change := range map[string]func(*corev1.Pod){
-		"no node takes it": func(p *corev1.Pod) {
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse}}
-		},
-		"it is being deleted": func(p *corev1.Pod) { p.DeletionTimestamp = new(metav1.Now()) },
-		"it has another UID":  func(p *corev1.Pod) { p.UID = "other" },
-		"it lost its labels":  func(p *corev1.Pod) { p.Labels = nil },
-		"it lost its owner":   func(p *corev1.Pod) { p.OwnerReferences = nil },
-		"it runs":             func(p *corev1.Pod) { p.Status.Phase = corev1.PodRunning },
-		"its claims changed":  func(p *corev1.Pod) { p.Spec.Volumes = nil },
-	} {
-		if !changesPlans(member(nil), member(change)) {
-			t.Errorf("%s, which is not looked at", what)
-		}
-	}
-	if same := member(nil); !changesPlans(same, same) {
-		t.Error("what is shown again, as after a restart, is not looked at")
-	}
-}
-
 func TestOfOtherPodsOnlyTheNameIsCached(t *testing.T) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web-7d4b9-x2x4z", Namespace: "default", UID: "uid", Labels: map[string]string{"app": "web"}},

@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"fmt"
-	"reflect"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -153,22 +152,6 @@ func (v *cachedView) concerns(object client.Object) []reconcile.Request {
 		return v.sets(toolscache.NamespaceIndex, object.GetNamespace())
 	}
 	return requests(object.GetNamespace(), []string{object.GetName()})
-}
-
-// changesPlans reports whether a plan may differ for what has become of a cached
-// object. A pod that got a node, for instance, is to all plans what it was. Both
-// objects are stripped, and of one decoder, so that what is equal is so exactly.
-func changesPlans(was, is client.Object) bool {
-	before, wasPod := was.(*corev1.Pod)
-	after, isPod := is.(*corev1.Pod)
-	if !wasPod || !isPod || before.ResourceVersion == after.ResourceVersion {
-		return true
-	}
-	seen := before.ObjectMeta
-	seen.ResourceVersion, seen.Generation = after.ResourceVersion, after.Generation
-	return !reflect.DeepEqual(&before.Status, &after.Status) || // most often
-		!reflect.DeepEqual(&seen, &after.ObjectMeta) ||
-		!reflect.DeepEqual(before.Spec.Volumes, after.Spec.Volumes)
 }
 
 func (v *cachedView) sets(index, key string) []reconcile.Request {

@@ -10,6 +10,8 @@
 //     name is left;
 //   - a write that would change nothing is not made, and status is written at
 //     most a second after it changed, at once when the set is at rest;
+//   - a change that only the status counts is planned for when the status is due,
+//     and any other at once;
 //   - many sets with new generations begin a few at a time, and none has to wait
 //     for one that is stuck;
 //   - a refused write is told in an event and in the set's conditions, and tried

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -51,10 +52,16 @@ func NewEngine(s Surroundings) *Engine {
 // Kinds are the API objects that the controller watches.
 func Kinds() []client.Object { return kinds() }
 
+// A Call is a set that is to be reconciled, in a while or at once.
+type Call struct {
+	Set types.NamespacedName
+	In  time.Duration
+}
+
 // Replace fills the cache of one kind, that of the example, with a list taken at
-// a resourceVersion, and returns the sets concerned. The objects are kept, and
-// stripped of what plans do not read.
-func (e *Engine) Replace(example client.Object, list []client.Object, version string) ([]types.NamespacedName, error) {
+// a resourceVersion, and returns which sets are to be reconciled. The objects are
+// kept, and stripped of what plans do not read.
+func (e *Engine) Replace(example client.Object, list []client.Object, version string) ([]Call, error) {
 	store := e.view.stores[kindOf(example)]
 	var concerned []reconcile.Request
 	for _, old := range store.List() {
@@ -74,13 +81,13 @@ func (e *Engine) Replace(example client.Object, list []client.Object, version st
 	for _, object := range items {
 		concerned = append(concerned, e.view.concerns(object.(client.Object))...)
 	}
-	return names(concerned), nil
+	return e.calls(decisive, concerned), nil
 }
 
 // Observe takes in that an object is now so, or is gone and was last so, and
-// returns the sets concerned. The object is kept, and stripped of what plans do
-// not read.
-func (e *Engine) Observe(object client.Object, gone bool) ([]types.NamespacedName, error) {
+// returns which sets are to be reconciled. The object is kept, and stripped of what
+// plans do not read.
+func (e *Engine) Observe(object client.Object, gone bool) ([]Call, error) {
 	store := e.view.stores[kindOf(object)]
 	stripped, err := transformOf(object)(object)
 	if err != nil {
@@ -98,27 +105,35 @@ func (e *Engine) Observe(object client.Object, gone bool) ([]types.NamespacedNam
 	if err != nil {
 		return nil, fmt.Errorf("keep %s: %w", object.GetName(), err)
 	}
+	var was client.Object
 	is := stripped.(client.Object)
-	if !exists {
-		return names(e.view.concerns(is)), nil
+	concerned := e.view.concerns(is)
+	if exists {
+		was = old.(client.Object)
+		concerned = append(concerned, e.view.concerns(was)...)
 	}
-	was := old.(client.Object)
-	if !gone && !changesPlans(was, is) {
-		return nil, nil
+	if gone {
+		return e.calls(decisive, concerned), nil
 	}
-	return names(append(e.view.concerns(was), e.view.concerns(is)...)), nil
+	return e.calls(weigh(was, is), concerned), nil
+}
+
+// calls are those for sets that a change of this weight concerns.
+func (e *Engine) calls(w weight, concerned []reconcile.Request) []Call {
+	var calls []Call
+	for _, set := range concerned {
+		switch w {
+		case decisive:
+			calls = append(calls, Call{Set: set.NamespacedName})
+		case counted:
+			calls = append(calls, Call{set.NamespacedName, e.reconciler.counted(set.NamespacedName)})
+		}
+	}
+	return calls
 }
 
 // Reconcile does what is to be done for one set now, and says when to come back
 // if nothing is observed before.
 func (e *Engine) Reconcile(ctx context.Context, set types.NamespacedName) (reconcile.Result, error) {
 	return e.reconciler.Reconcile(ctx, reconcile.Request{NamespacedName: set})
-}
-
-func names(requests []reconcile.Request) []types.NamespacedName {
-	all := make([]types.NamespacedName, len(requests))
-	for i, r := range requests {
-		all[i] = r.NamespacedName
-	}
-	return all
 }

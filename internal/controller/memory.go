@@ -13,7 +13,8 @@ import (
 
 // memory is what the controller remembers of one set between plans. All of it
 // may be lost at any time: a new instance starts without. One worker at a time
-// uses a set's memory; only the expectations are shared by its writes.
+// uses a set's memory; only the expectations are shared by its writes, and what is
+// unplanned by those who hear of changes.
 type memory struct {
 	uid          types.UID // of the set, not only of its name
 	firstSeen    time.Time
@@ -28,10 +29,12 @@ type memory struct {
 	warned       map[plan.Event]bool // warnings that hold and have been recorded
 	news         []plan.Event        // what was done, and is not recorded yet
 	newsDue      time.Time           // when there is room for the news; zero before that is known
+	changedAt    time.Time           // when the first change came that the present plan was made for
 	behindSince  time.Time           // since when the written status or the events are out of date
 	conflicts    int                 // plans in a row that somebody else's write made void
 	template     []byte              // the revision.Data of the set as of generation; may be nil
 	generation   int64
+	unplanned    unplanned
 }
 
 // templateOf is the set's pod template as its revision records it. To encode it for
@@ -69,3 +72,46 @@ func (ms *memories) renew(set types.NamespacedName, uid types.UID, now time.Time
 }
 
 func (ms *memories) forget(set types.NamespacedName) { ms.m.Delete(set) }
+
+// unplanned is what has happened to a set since its last plan, as far as it can wait
+// for the next one. Safe for concurrent use.
+type unplanned struct {
+	mu      sync.Mutex
+	since   time.Time // of the changes that only the status counts, the first; zero without one
+	waiting bool      // the next plan waits for the caches to show the last one's writes
+}
+
+// counted notes a change that only the status counts, and returns when the set is to
+// be planned for it: when its status is due. What a plan waits for cannot wait itself.
+func (u *unplanned) counted(now time.Time) time.Duration {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.since.IsZero() {
+		u.since = now
+	}
+	if u.waiting {
+		return 0
+	}
+	return max(0, u.since.Add(statusDelay).Sub(now))
+}
+
+// wait notes that a plan may have to wait for the caches. To be called before they are
+// looked at: a change that comes at the same time then is not put off.
+func (u *unplanned) wait() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.waiting = true
+}
+
+// taken notes that a plan is made now, of caches that show what was written, and
+// returns when the first change came that it is made for.
+func (u *unplanned) taken(now time.Time) time.Time {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	since := u.since
+	u.since, u.waiting = time.Time{}, false
+	if since.IsZero() {
+		return now
+	}
+	return since
+}

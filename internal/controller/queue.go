@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -17,11 +18,41 @@ import (
 // changed. Everything else has priority 0, or less where nothing has changed.
 const movingPriority = 10
 
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// partEvents has the sets planned whose pods or revisions have changed: before those
+// that do not move, and at once or when their status is due.
+func (r *reconciler) partEvents(concerns func(client.Object) []reconcile.Request) handler.EventHandler {
+	atOnce := movingFirst(handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return concerns(o) }))
+	inTime := func(part client.Object, q queue) {
+		for _, set := range concerns(part) {
+			ahead(q).AddAfter(set, r.counted(set.NamespacedName))
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
+			if e.IsInInitialList || weigh(nil, e.Object) == decisive {
+				atOnce.Create(ctx, e, q)
+			} else {
+				inTime(e.Object, q)
+			}
+		},
+		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
+			switch weigh(e.ObjectOld, e.ObjectNew) {
+			case decisive:
+				atOnce.Update(ctx, e, q)
+			case counted:
+				inTime(e.ObjectNew, q)
+			}
+		},
+		DeleteFunc: atOnce.Delete,
+	}
+}
+
 // movingFirst lets the sets that are moving be finished before others are begun:
 // each is done sooner, and fewer are under way long enough to have a status
 // written that is out of date a moment later.
 func movingFirst(next handler.EventHandler) handler.EventHandler {
-	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
 			next.Create(ctx, e, ahead(q))
@@ -40,20 +71,22 @@ type aheadQueue struct {
 	priorityqueue.PriorityQueue[reconcile.Request]
 }
 
-func ahead(q workqueue.TypedRateLimitingInterface[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+func ahead(q queue) queue {
 	if pq, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
 		return aheadQueue{pq}
 	}
 	return q
 }
 
-func (q aheadQueue) Add(r reconcile.Request) {
-	q.AddWithOpts(priorityqueue.AddOpts{Priority: new(movingPriority)}, r)
+func (q aheadQueue) Add(r reconcile.Request) { q.AddAfter(r, 0) }
+
+func (q aheadQueue) AddAfter(r reconcile.Request, pause time.Duration) {
+	q.AddWithOpts(priorityqueue.AddOpts{Priority: new(movingPriority), After: pause}, r)
 }
 
 // woken adds the sets whose turn has come to the queue.
 func woken(t *turns) source.Source {
-	return source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	return source.Func(func(_ context.Context, q queue) error {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.wake = func(set types.NamespacedName) { ahead(q).Add(reconcile.Request{NamespacedName: set}) }

@@ -62,6 +62,7 @@ type cacheView interface {
 func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	key := request.NamespacedName
 	m := r.memories.of(key)
+	m.unplanned.wait()
 	if behind := m.expectations.pending(r.view); behind != "" {
 		r.metrics.stale(behind)
 		return reconcile.Result{RequeueAfter: staleRetry}, nil
@@ -90,10 +91,18 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	snapshot.FirstSeen, snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
 	snapshot.Template = m.templateOf(snapshot.Set)
-	m.planned = m.refused
+	m.planned, m.changedAt = m.refused, m.unplanned.taken(snapshot.Now)
 	made := plan.Make(snapshot)
 	r.metrics.planned(key, snapshot.Set, &made, r.clock.Since(snapshot.Now))
 	return r.carryOut(ctx, snapshot.Set, &made, m)
+}
+
+// counted notes a change that only a set's status counts, and returns when the set is
+// to be planned for it.
+func (r *reconciler) counted(set types.NamespacedName) time.Duration {
+	now := r.clock.Now()
+	r.turns.stir(set, now)
+	return r.memories.of(set).unplanned.counted(now)
 }
 
 // carryOut does what the plan says, if it is the set's turn, and says what it did.
@@ -176,7 +185,7 @@ func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *
 	refusedAnew := m.refused != nil && (m.told == nil || *m.told != *m.refused)
 	if !made.AtRest() && !refusedAnew {
 		if m.behindSince.IsZero() {
-			m.behindSince = now
+			m.behindSince = m.changedAt
 		}
 		if left := m.behindSince.Add(statusDelay).Sub(now); left > 0 {
 			return left, nil

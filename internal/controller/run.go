@@ -19,13 +19,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
@@ -164,11 +162,9 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	err = builder.ControllerManagedBy(mgr).
 		Named("statefulset").
 		For(&appsv1.StatefulSet{}).
-		Watches(&corev1.Pod{}, movingFirst(concerned), builder.WithPredicates(predicate.Funcs{
-			UpdateFunc: func(e event.UpdateEvent) bool { return changesPlans(e.ObjectOld, e.ObjectNew) },
-		})).
+		Watches(&corev1.Pod{}, r.partEvents(view.concerns)).
 		Watches(&corev1.PersistentVolumeClaim{}, concerned).
-		Watches(&appsv1.ControllerRevision{}, concerned).
+		Watches(&appsv1.ControllerRevision{}, r.partEvents(view.concerns)).
 		Watches(&corev1.Service{}, concerned).
 		WatchesRawSource(woken(&r.turns)).
 		WithOptions(controller.Options{

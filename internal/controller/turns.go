@@ -107,6 +107,13 @@ func (t *turns) keep(set types.NamespacedName, now time.Time) {
 	}
 }
 
+// stir is keep for a set that may move, if it may.
+func (t *turns) stir(set types.NamespacedName, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keepLocked(set, now)
+}
+
 // keepLocked is keep for a set that may move, and reports whether it may. When the
 // set comes to begin, nothing has happened to it yet.
 func (t *turns) keepLocked(set types.NamespacedName, now time.Time) bool {

@@ -224,6 +224,24 @@ func TestANewGenerationWaitsForItsTurn(t *testing.T) {
 }
 
 // It tells of the generation that it names, and is not behind.
+func TestWhatOnlyTheStatusCountsHappensToASetAllTheSame(t *testing.T) {
+	w := newWorld(t, web(1))
+	w.r.turns = *fixedTurns(1)
+	ask := func(set types.NamespacedName) time.Duration { return w.r.turns.take(set, w.clock.Now()) }
+	w.r.counted(another) // which does not move, and does not begin for that
+	if wait := ask(webKey); wait > 0 {
+		t.Fatalf("the first set has to wait for %s, and nobody moves", wait)
+	}
+	for range 3 {
+		w.clock.Step(idleTurn * 4 / 5)
+		w.r.counted(webKey)
+	}
+	w.clock.Step(idleTurn / 2)
+	if wait := ask(another); wait != idleTurn/2 {
+		t.Errorf("half a pause after the last change another set has to wait for %s, want the other half, %s", wait, idleTurn/2)
+	}
+}
+
 func TestTheStatusOfASetThatWaitsIsLeftAlone(t *testing.T) {
 	w := busy(t, 3)
 	w.r.turns.take(types.NamespacedName{Name: "third"}, w.clock.Now()) // is next

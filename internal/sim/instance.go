@@ -174,9 +174,9 @@ func (i *instance) observe(f *feed, version int64) {
 		if e.Type == deleted {
 			delete(f.seen, e.Object.GetName())
 		}
-		sets, err := i.engine.Observe(e.Object.DeepCopyObject().(client.Object), e.Type == deleted)
+		calls, err := i.engine.Observe(e.Object.DeepCopyObject().(client.Object), e.Type == deleted)
 		i.w.must(err)
-		i.look(sets)
+		i.answer(calls)
 	}
 }
 
@@ -198,17 +198,17 @@ func (i *instance) fill(f *feed, past time.Duration) {
 	for _, object := range list {
 		f.seen[object.GetName()] = object
 	}
-	sets, err := i.engine.Replace(f.example, list, strconv.FormatInt(version, 10))
+	calls, err := i.engine.Replace(f.example, list, strconv.FormatInt(version, 10))
 	i.w.must(err)
-	i.look(sets)
+	i.answer(calls)
 	for _, e := range later {
 		i.hear(e)
 	}
 }
 
-func (i *instance) look(sets []types.NamespacedName) {
-	for _, set := range sets {
-		i.enqueue(set, i.w.between("work", 0, 3*time.Millisecond))
+func (i *instance) answer(calls []controller.Call) {
+	for _, call := range calls {
+		i.enqueue(call.Set, call.In+i.w.between("work", 0, 3*time.Millisecond))
 	}
 }
 
