@@ -223,7 +223,6 @@ func TestANewGenerationWaitsForItsTurn(t *testing.T) {
 	}
 }
 
-// It tells of the generation that it names, and is not behind.
 func TestWhatOnlyTheStatusCountsHappensToASetAllTheSame(t *testing.T) {
 	w := newWorld(t, web(1))
 	w.r.turns = *fixedTurns(1)
@@ -242,6 +241,7 @@ func TestWhatOnlyTheStatusCountsHappensToASetAllTheSame(t *testing.T) {
 	}
 }
 
+// It tells of the generation that it names, and is not behind.
 func TestTheStatusOfASetThatWaitsIsLeftAlone(t *testing.T) {
 	w := busy(t, 3)
 	w.r.turns.take(types.NamespacedName{Name: "third"}, w.clock.Now()) // is next

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -41,9 +42,6 @@ func revisionOf(t *testing.T, set *appsv1.StatefulSet) *appsv1.ControllerRevisio
 func deleted(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }
 func runs(p *corev1.Pod)    { p.Status.Phase = corev1.PodRunning }
 func fails(p *corev1.Pod)   { p.Status.Phase = corev1.PodFailed }
-func isAnother(p *corev1.Pod) {
-	p.UID = "another"
-}
 func hasNoNode(p *corev1.Pod) {
 	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse}}
 }
@@ -51,6 +49,7 @@ func hasNode(p *corev1.Pod) {
 	p.Spec.NodeName = "node"
 	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}}
 }
+func isAnother(p *corev1.Pod)  { p.UID = "another" }
 func isReleased(p *corev1.Pod) { p.OwnerReferences = nil }
 
 func TestWhatAChangeOfAPodMeans(t *testing.T) {
@@ -128,37 +127,47 @@ func TestAStatusIsNoLaterForAPlanThatWasPutOff(t *testing.T) {
 	}
 }
 
+// addedQueue notes in how long the sets are to be planned that are added.
+type addedQueue struct {
+	priorityqueue.PriorityQueue[reconcile.Request]
+	in []time.Duration
+}
+
+func (q *addedQueue) AddWithOpts(o priorityqueue.AddOpts, sets ...reconcile.Request) {
+	for range sets {
+		q.in = append(q.in, o.After)
+	}
+}
+
 func TestAPlanIsPutOffForWhatOnlyTheStatusCounts(t *testing.T) {
-	type priorities = priorityqueue.PriorityQueue[reconcile.Request]
 	w := newWorld(t, web(1))
 	pods := w.r.partEvents((&cachedView{}).concerns)
-	update := func(was, is *corev1.Pod) func(priorities) {
-		return func(q priorities) {
+	create := func(listed bool) func(queue) {
+		return func(q queue) {
+			pods.Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: member(t), IsInInitialList: listed}, q)
+		}
+	}
+	update := func(was, is *corev1.Pod) func(queue) {
+		return func(q queue) {
 			pods.Update(t.Context(), event.TypedUpdateEvent[client.Object]{ObjectOld: was, ObjectNew: is}, q)
 		}
 	}
+	remove := func(q queue) { pods.Delete(t.Context(), event.TypedDeleteEvent[client.Object]{Object: member(t)}, q) }
 	for what, change := range map[string]struct {
-		happen func(priorities)
-		atOnce int
+		happen func(queue)
+		in     []time.Duration
 	}{
-		"created": {func(q priorities) {
-			pods.Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: member(t)}, q)
-		}, 0},
-		"in deletion": {update(member(t), member(t, deleted)), 0},
-		"placed":      {update(member(t), member(t, hasNode)), 0},
-		"listed": {func(q priorities) {
-			pods.Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: member(t), IsInInitialList: true}, q)
-		}, 1},
-		"running": {update(member(t), member(t, runs)), 1},
-		"gone": {func(q priorities) {
-			pods.Delete(t.Context(), event.TypedDeleteEvent[client.Object]{Object: member(t)}, q)
-		}, 1},
+		"created":     {create(false), []time.Duration{statusDelay}},
+		"in deletion": {update(member(t), member(t, deleted)), []time.Duration{statusDelay}},
+		"placed":      {update(member(t), member(t, hasNode)), nil},
+		"listed":      {create(true), []time.Duration{0}},
+		"running":     {update(member(t), member(t, runs)), []time.Duration{0}},
+		"gone":        {remove, []time.Duration{0}},
 	} {
-		q := priorityqueue.New[reconcile.Request]("test")
+		q := &addedQueue{}
 		change.happen(q)
-		if got := q.Len(); got != change.atOnce {
-			t.Errorf("a pod is %s: %d sets to be planned at once, want %d", what, got, change.atOnce)
+		if !slices.Equal(q.in, change.in) {
+			t.Errorf("a pod is %s: its set is to be planned in %v, want %v", what, q.in, change.in)
 		}
-		q.ShutDown()
 	}
 }
