@@ -54,7 +54,7 @@ func (p *planner) claimInTheWay(m *member) string {
 }
 
 // claimOwners plans the owner references that the retention policy asks for on
-// the claims of an existing pod.
+// the ordinal's existing claims.
 func (p *planner) claimOwners(m *member) []Action {
 	var actions []Action
 	p.claims(m.ordinal, func(_ *corev1.PersistentVolumeClaim, name string, claim *corev1.PersistentVolumeClaim) {

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"ordinal.dev/ordinal/internal/identity"
 )
@@ -54,7 +55,7 @@ func (p *planner) createPod(m *member) {
 	p.do(Action{
 		Verb:   Create,
 		Object: identity.NewPod(p.Set, template, revision, m.ordinal),
-		Needs:  p.missingClaims(m),
+		Needs:  slices.Concat(p.missingClaims(m), p.claimOwners(m)),
 		Why:    p.whyCreate(m),
 	})
 	m.state, m.words = Starting, "is being created"
