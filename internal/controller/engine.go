@@ -3,6 +3,8 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -40,7 +42,7 @@ func NewEngine(s Surroundings) *Engine {
 		all[toolscache.NamespaceIndex] = toolscache.MetaNamespaceIndexFunc
 		view.stores[kindOf(object)] = toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, all)
 	}
-	r := newReconciler(view, s, nil)
+	r := newReconciler(view, s, DefaultOptions().Workers, nil)
 	r.executor.each = func(n int, do func(int)) {
 		for i := range n {
 			do(i)
@@ -63,9 +65,10 @@ type Call struct {
 // kept, and stripped of what plans do not read.
 func (e *Engine) Replace(example client.Object, list []client.Object, version string) ([]Call, error) {
 	store := e.view.stores[kindOf(example)]
-	var concerned []reconcile.Request
-	for _, old := range store.List() {
-		concerned = append(concerned, e.view.concerns(old.(client.Object))...)
+	isFirst := e.view.version(kindOf(example)) == ""
+	before := map[string]client.Object{}
+	for _, was := range store.List() {
+		before[client.ObjectKeyFromObject(was.(client.Object)).String()] = was.(client.Object)
 	}
 	items := make([]any, len(list))
 	for i, object := range list {
@@ -78,10 +81,22 @@ func (e *Engine) Replace(example client.Object, list []client.Object, version st
 	if err := store.Replace(items, version); err != nil {
 		return nil, err
 	}
-	for _, object := range items {
-		concerned = append(concerned, e.view.concerns(object.(client.Object))...)
+	var calls []Call
+	for _, item := range items {
+		is := item.(client.Object)
+		key := client.ObjectKeyFromObject(is).String()
+		was := before[key]
+		delete(before, key)
+		w := decisive
+		if !isFirst {
+			w = weigh(was, is)
+		}
+		calls = append(calls, e.calls(w, was, is)...)
 	}
-	return e.calls(decisive, concerned), nil
+	for _, key := range slices.Sorted(maps.Keys(before)) { // in an order that comes again
+		calls = append(calls, e.calls(decisive, before[key])...)
+	}
+	return calls, nil
 }
 
 // Observe takes in that an object is now so, or is gone and was last so, and
@@ -93,7 +108,7 @@ func (e *Engine) Observe(object client.Object, gone bool) ([]Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	old, exists, err := store.Get(stripped)
+	old, _, err := store.Get(stripped)
 	if err != nil {
 		return nil, err
 	}
@@ -105,28 +120,28 @@ func (e *Engine) Observe(object client.Object, gone bool) ([]Call, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep %s: %w", object.GetName(), err)
 	}
-	var was client.Object
 	is := stripped.(client.Object)
-	concerned := e.view.concerns(is)
-	if exists {
-		was = old.(client.Object)
-		concerned = append(concerned, e.view.concerns(was)...)
-	}
+	was, _ := old.(client.Object)
 	if gone {
-		return e.calls(decisive, concerned), nil
+		return e.calls(decisive, was, is), nil
 	}
-	return e.calls(weigh(was, is), concerned), nil
+	return e.calls(weigh(was, is), was, is), nil
 }
 
-// calls are those for sets that a change of this weight concerns.
-func (e *Engine) calls(w weight, concerned []reconcile.Request) []Call {
+// calls are those for the sets that a change of this weight concerns, by what the
+// object was and is; nil objects concern none.
+func (e *Engine) calls(w weight, objects ...client.Object) []Call {
 	var calls []Call
-	for _, set := range concerned {
-		switch w {
-		case decisive:
-			calls = append(calls, Call{Set: set.NamespacedName})
-		case counted:
-			calls = append(calls, Call{set.NamespacedName, e.reconciler.counted(set.NamespacedName)})
+	for _, object := range objects {
+		if object == nil || w == nothing {
+			continue
+		}
+		for _, set := range e.view.concerns(object) {
+			call := Call{Set: set.NamespacedName}
+			if w == counted {
+				call.In = e.reconciler.counted(call.Set)
+			}
+			calls = append(calls, call)
 		}
 	}
 	return calls

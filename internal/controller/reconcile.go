@@ -44,11 +44,11 @@ type reconciler struct {
 	tookOver string     // the API server's resourceVersion when this controller had begun
 }
 
-func newReconciler(view cacheView, s Surroundings, metrics *metrics) *reconciler {
+func newReconciler(view cacheView, s Surroundings, workers int, metrics *metrics) *reconciler {
 	return &reconciler{
 		view: view, clock: s.Clock, disabled: s.Disabled, recorder: s.Recorder, metrics: metrics,
 		executor: &executor{client: s.Client, fresh: s.Fresh, recorder: s.Recorder, metrics: metrics, each: atOnce},
-		turns:    newTurns(DefaultOptions().Workers), newsLimit: newNewsLimit(),
+		turns:    newTurns(workers), newsLimit: newNewsLimit(),
 	}
 }
 

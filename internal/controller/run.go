@@ -156,8 +156,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	r := newReconciler(view, Surroundings{
 		Client: &leanClient{mgr.GetClient(), servers}, Fresh: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
 		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
-	}, metrics)
-	r.turns = newTurns(c.options.Workers)
+	}, c.options.Workers, metrics)
 	concerned := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return view.concerns(o) })
 	err = builder.ControllerManagedBy(mgr).
 		Named("statefulset").
