@@ -64,6 +64,16 @@ type cost struct {
 // result is what every phase cost one controller.
 type result []cost
 
+// together is what the phases took that are a controller's work.
+func (r result) together() (all cost) {
+	for _, c := range r {
+		if c.phase.floor > 0 {
+			all.wall, all.cpu, all.cluster = all.wall+c.wall, all.cpu+c.cpu, all.cluster+c.cluster
+		}
+	}
+	return all
+}
+
 // median is what the rounds of one controller cost, figure by figure.
 func median(rounds []result) result {
 	if len(rounds) == 0 {
