@@ -19,7 +19,7 @@ const (
 	// newsAtOnce and newsPerSecond bound the events of what was done. Each costs a
 	// write, and gives way to those of the pods: when a thousand sets move, the news
 	// of most wait, and are fewer for it. Warnings never wait.
-	newsAtOnce, newsPerSecond = 50, 20
+	newsAtOnce, newsPerSecond = 25, 10
 )
 
 func newNewsLimit() *rate.Limiter { return rate.NewLimiter(newsPerSecond, newsAtOnce) }
