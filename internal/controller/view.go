@@ -82,13 +82,9 @@ func ownRevisions(set *appsv1.StatefulSet, all []*appsv1.ControllerRevision) []*
 	return own
 }
 
-// claimNames lists the claims of all wanted ordinals, and of all pods.
+// claimNames lists the claims that a plan deals with.
 func claimNames(set *appsv1.StatefulSet, pods []*corev1.Pod) []string {
-	wanted := identity.OrdinalsOf(set)
-	var ordinals []int
-	for i := range wanted.Count {
-		ordinals = append(ordinals, wanted.Start+i)
-	}
+	wanted, ordinals := identity.OrdinalsOf(set), plan.Ordinals(set, pods)
 	for _, pod := range pods {
 		if name, ordinal, ok := identity.Parse(pod.Name); ok && name == set.Name && !wanted.Contains(ordinal) {
 			ordinals = append(ordinals, ordinal)

@@ -56,7 +56,8 @@ type planner struct {
 	history         []*appsv1.ControllerRevision // oldest first
 	current, update *appsv1.ControllerRevision
 
-	replicas  []*member // one for each wanted ordinal, present or not
+	replicas  []*member // one for each wanted ordinal that has a pod, and for the first that have none
+	beyond    int       // how many wanted ordinals are not among them; none has a pod
 	condemned []*member // pods of ordinals that are not wanted, highest first
 
 	recreating      bool // outdated pods must go before any is created

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -26,17 +27,42 @@ type member struct {
 // owned reports whether the member's pod is the set's own.
 func (m *member) owned() bool { return m.pod != nil && m.state != Foreign && m.state != Adopting }
 
+// mostMissing is how many ordinals without a pod one plan deals with. A set may want
+// two billion, which no memory holds; the next plan deals with the next ones.
+const mostMissing = 1000
+
+// Ordinals lists the wanted ordinals that a plan for the set deals with, in order:
+// those that one of the pods has, and the first ones that none has.
+func Ordinals(set *appsv1.StatefulSet, pods []*corev1.Pod) []int {
+	wanted := identity.OrdinalsOf(set)
+	var taken []int
+	for _, pod := range pods {
+		if name, ordinal, ok := identity.Parse(pod.Name); ok && name == set.Name && wanted.Contains(ordinal) {
+			taken = append(taken, ordinal)
+		}
+	}
+	slices.Sort(taken)
+	all := slices.Clone(taken)
+	for ordinal := wanted.Start; ordinal < wanted.End() && len(all) < len(taken)+mostMissing; ordinal++ {
+		if _, has := slices.BinarySearch(taken, ordinal); !has {
+			all = append(all, ordinal)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
 // gatherMembers finds out whose the pods are, and sorts them by ordinal. Pods
 // that the selector matches and nobody owns are adopted, pods that it no longer
 // matches are released. Pods whose names hold no ordinal are ignored.
 func (p *planner) gatherMembers() {
-	for i := range p.ordinals.Count {
-		ordinal := p.ordinals.Start + i
+	for _, ordinal := range Ordinals(p.Set, p.Pods) {
 		p.replicas = append(p.replicas, &member{
 			ordinal: ordinal, name: identity.PodName(p.Set.Name, ordinal),
 			state: Missing, words: "does not exist yet", action: -1,
 		})
 	}
+	p.beyond = p.ordinals.Count - len(p.replicas)
 	for _, pod := range p.Pods {
 		p.place(pod)
 	}
@@ -52,7 +78,8 @@ func (p *planner) place(pod *corev1.Pod) {
 	switch {
 	case !ours:
 	case p.ordinals.Contains(ordinal):
-		p.replicas[ordinal-p.ordinals.Start] = m
+		i, _ := slices.BinarySearchFunc(p.replicas, ordinal, func(m *member, o int) int { return cmp.Compare(m.ordinal, o) })
+		p.replicas[i] = m
 	case m.state != Foreign:
 		p.condemned = append(p.condemned, m)
 	}

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -253,5 +254,47 @@ func TestEventsHaveUpstreamsReasonsAndSayWhy(t *testing.T) {
 		if _, isPod := test.object.(*corev1.Pod); (event.Pod == "x") != isPod {
 			t.Errorf("%s %T is about the pod %q", test.verb, test.object, event.Pod)
 		}
+	}
+}
+
+// What is wanted may be more than any memory holds; what is there is not.
+func TestASetOfTwoBillionIsCreatedAThousandAtATime(t *testing.T) {
+	w, err := parseWorld(`
+set: {spec: {replicas: 2000000000, podManagementPolicy: Parallel}}
+template: A
+history: [A]
+current: A
+pods: [web-1 A ready, web-1500000000 A ready]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan.Make(w.snapshot(t))
+	if len(p.Actions) != 1000 || p.Actions[0].Object.GetName() != "web-0" || p.Actions[999].Object.GetName() != "web-1000" {
+		t.Fatalf("%d actions, want a thousand pods created, from web-0 to web-1000", len(p.Actions))
+	}
+	if p.RequeueAfter == 0 {
+		t.Error("the next thousand are planned for when something happens, want at once")
+	}
+	if p.Unavailable != 2000000000-2 || p.Status.Replicas != 2 {
+		t.Errorf("%d pods are unavailable and %d there, want all but 2, and 2", p.Unavailable, p.Status.Replicas)
+	}
+}
+
+// Beyond the thousand a plan deals with, pods are missing too.
+func TestWhatIsOutOfSightIsUnavailableToTheUpdate(t *testing.T) {
+	w, err := parseWorld(`
+set: {spec: {replicas: 1003, podManagementPolicy: Parallel, updateStrategy: {rollingUpdate: {maxUnavailable: 1001}}}}
+template: B
+history: [A, B]
+current: A
+pods: [web-0 A ready, web-1 A ready]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := plan.Make(w.snapshot(t))
+	if deletes := slices.IndexFunc(p.Actions, func(a plan.Action) bool { return a.Verb == plan.Delete }); deletes >= 0 {
+		t.Errorf("plans to %s %s, and 1001 are unavailable already", p.Actions[deletes].Verb, p.Actions[deletes].Object.GetName())
 	}
 }

@@ -24,7 +24,7 @@ type Snapshot struct {
 	// Pods are those that bear the name of a member, whoever owns them, and
 	// those that the set owns, whatever their name.
 	Pods []*corev1.Pod
-	// Claims are the existing ones of all wanted ordinals and of all Pods, by name.
+	// Claims are the existing ones of all Ordinals and of all Pods, by name.
 	Claims map[string]*corev1.PersistentVolumeClaim
 	// Revisions are those that the set owns, and those that match its selector
 	// and have no owner, in any order.

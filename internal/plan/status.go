@@ -18,7 +18,7 @@ func (p *planner) reportStatus() {
 	status.UpdateRevision = p.update.Name
 	collisions := p.collisions()
 	status.CollisionCount = &collisions
-	p.plan.MaxUnavailable = p.maxUnavailable
+	p.plan.MaxUnavailable, p.plan.Unavailable = p.maxUnavailable, p.beyond
 	for _, m := range p.replicas {
 		if m.state != Available {
 			p.plan.Unavailable++

@@ -91,7 +91,7 @@ func (p *planner) rollOutInOrder(due []*member) {
 // rollOutInParallel first replaces what is unavailable already, which costs
 // nothing, and then what the budget allows (kubernetes#137409).
 func (p *planner) rollOutInParallel(due []*member) {
-	budget := p.maxUnavailable
+	budget := p.maxUnavailable - p.beyond
 	var blocker *member
 	for _, m := range p.replicas {
 		if m.state != Available {
