@@ -89,6 +89,21 @@ func TestWarningsDoNotWaitForNews(t *testing.T) {
 	}
 }
 
+func TestTheStatusTellsNoMoreOfARefusalThanAnEvent(t *testing.T) {
+	w := newWorld(t, web(1))
+	w.refuse["create pods"] = errors.New(strings.Repeat("no ", 1000))
+	_, _, _ = w.reconcile() // the refusal is what is asked for
+	_, _, _ = w.reconcile()
+	for _, c := range w.set().Status.Conditions {
+		if c.Reason != "FailedCreate" || !strings.Contains(c.Message, "no no") || len(c.Message) > longestNote+len("…") {
+			t.Errorf("%s is %s, in %d bytes: want the refusal, in %d at most", c.Type, c.Reason, len(c.Message), longestNote)
+		}
+	}
+	if len(w.set().Status.Conditions) < 2 {
+		t.Errorf("conditions %v, want two that tell of the refusal", w.set().Status.Conditions)
+	}
+}
+
 func TestAnEventHoldsNoMoreThanTheAPITakes(t *testing.T) {
 	var news []plan.Event
 	for range 30 {

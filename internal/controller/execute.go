@@ -153,11 +153,12 @@ func (p *pass) perform(ctx context.Context, a plan.Action) error {
 	return nil
 }
 
-// refuse records a failure: once for as long as it stays the same.
+// refuse records a failure: once for as long as it stays the same. The status tells of
+// it, and must not grow by all that a webhook has to say.
 func (p *pass) refuse(event plan.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	refusal := plan.Refusal{Reason: event.Reason, Message: event.Message}
+	refusal := plan.Refusal{Reason: event.Reason, Message: shorten(event.Message)}
 	if p.memory.refused == nil || *p.memory.refused != refusal {
 		record(p.recorder, p.set, event)
 	}
