@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/identity"
@@ -221,23 +220,5 @@ func TestAnAnswerThatDidNotComeIsUncertain(t *testing.T) {
 		if uncertain(err) {
 			t.Errorf("%v: the write was not made", err)
 		}
-	}
-}
-
-func TestWhatTheCachesNeverShowIsNotWaitedForForEver(t *testing.T) {
-	w := newWorld(t, web(1))
-	w.settle()
-	// A write that was lost, since its store was restored from a backup then.
-	w.r.memories.of(webKey).expectations.wrote(kindPod, "9999999999")
-	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To(int32(2)) })
-	for range 30 {
-		if writes, result, err := w.reconcile(); len(writes) > 0 || result.RequeueAfter != staleRetry || err != nil {
-			t.Fatalf("wrote %v, %+v, %v: want the caches waited for", writes, result, err)
-		}
-		w.clock.Step(staleRetry)
-	}
-	w.settle()
-	if got := w.podNames(); !slices.Equal(got, []string{"web-0", "web-1"}) {
-		t.Errorf("after %s: pods %v, want web-1 created", longestWait, got)
 	}
 }

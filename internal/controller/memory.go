@@ -30,7 +30,6 @@ type memory struct {
 	news         []plan.Event        // what was done, and is not recorded yet
 	newsDue      time.Time           // when there is room for the news; zero before that is known
 	changedAt    time.Time           // when the first change came that the present plan was made for
-	waitsSince   time.Time           // since when the caches have been behind the last writes; zero if they are not
 	behindSince  time.Time           // since when the written status or the events are out of date
 	conflicts    int                 // plans in a row that somebody else's write made void
 	template     []byte              // the revision.Data of the set as of generation; may be nil
@@ -49,15 +48,6 @@ func (m *memory) templateOf(set *appsv1.StatefulSet) []byte {
 		m.template, m.generation = data, set.Generation
 	}
 	return m.template
-}
-
-// waitsInVain notes that the caches are behind, and reports whether they have been for
-// so long that they may never catch up.
-func (m *memory) waitsInVain(now time.Time) bool {
-	if m.waitsSince.IsZero() {
-		m.waitsSince = now
-	}
-	return now.Sub(m.waitsSince) >= longestWait
 }
 
 // untilNews is how long the news wait for room; zero if none do.

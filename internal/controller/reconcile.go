@@ -25,9 +25,6 @@ const (
 	// staleRetry is when to look again at a cache that is behind, should the
 	// watch event that ends the wait have been missed.
 	staleRetry = time.Second
-	// longestWait is how long a set waits for what the caches may never show: a store
-	// that was restored from a backup has lost it, and counts its versions anew.
-	longestWait = 30 * time.Second
 )
 
 // reconciler turns one set's snapshot into a plan, and the plan into writes.
@@ -68,13 +65,8 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	m.unplanned.wait()
 	if behind := m.expectations.pending(r.view); behind != "" {
 		r.metrics.stale(behind)
-		if !m.waitsInVain(r.clock.Now()) {
-			return reconcile.Result{RequeueAfter: staleRetry}, nil
-		}
-		m.expectations.forget()
-		m.uncertain, m.caughtUp = true, false // so the server is asked for what is so now
+		return reconcile.Result{RequeueAfter: staleRetry}, nil
 	}
-	m.waitsSince = time.Time{}
 	snapshot, err := load(ctx, r.view, key, r.clock.Now())
 	if apierrors.IsNotFound(err) {
 		r.memories.forget(key)

@@ -34,6 +34,8 @@ const (
 	// server refused. The last is how long a raised quota may go unnoticed.
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = 30 * time.Second
+	// storeCheckEvery is how long a store that was restored may go unnoticed.
+	storeCheckEvery = 15 * time.Second
 )
 
 // Controller is one controller for one cluster.
@@ -179,6 +181,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("caches", func(r *http.Request) error { return c.Ready(r.Context()) }),
 		mgr.Add(announceSync{mgr, c.synced}),
+		mgr.Add(storeCheck{view, mgr.GetAPIReader(), storeCheckEvery}),
 	)
 }
 

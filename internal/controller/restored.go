@@ -1,0 +1,53 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// storeCheck ends the controller when the API server's store has been restored from a
+// backup. Versions are counted from there anew, and a watch that goes on from a later
+// one is not refused: it hears nothing until they have come by again, so that the
+// caches would be blind for as long. A controller that is started again lists.
+type storeCheck struct {
+	view  seen
+	fresh client.Reader
+	every time.Duration
+}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable: caches are filled
+// without it.
+func (storeCheck) NeedLeaderElection() bool { return false }
+
+// Start implements manager.Runnable.
+func (s storeCheck) Start(ctx context.Context) error {
+	tick := time.NewTicker(s.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := s.check(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// check returns an error if the store is at an earlier version than the caches.
+func (s storeCheck) check(ctx context.Context) error {
+	had := s.view.version(kindSet) // before the server is asked, which may be ahead
+	var sets appsv1.StatefulSetList
+	if err := s.fresh.List(ctx, &sets, client.Limit(1)); err != nil {
+		return nil //nolint:nilerr // a server that cannot be reached is told of elsewhere
+	}
+	if now := sets.ResourceVersion; now != "" && newer(had, now) {
+		return fmt.Errorf("the API server's store was at version %s and is at %s: it has been restored from a backup, and the controller must be started again to see what is so now", had, now)
+	}
+	return nil
+}
