@@ -43,7 +43,9 @@ func TestAStoreThatWentBackEndsTheController(t *testing.T) {
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		err := storeCheck{cachesAt("1000"), &storeAt{version: "999"}, time.Minute}.Start(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		err := storeCheck{cachesAt("1000"), &storeAt{version: "999"}, time.Minute}.Start(ctx)
 		if err == nil || !strings.Contains(err.Error(), "restored from a backup") {
 			t.Errorf("ended with %v, want the reason", err)
 		}

@@ -269,7 +269,12 @@ pods: [web-1 A ready, web-1500000000 A ready]
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := plan.Make(w.snapshot(t))
+	s := w.snapshot(t)
+	other := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "db-7000"}}
+	if all := plan.Ordinals(s.Set, append(slices.Clone(s.Pods), other)); len(all) != 1002 || all[1000] != 1000 || all[1001] != 1500000000 {
+		t.Errorf("deals with %d ordinals, the last of them %v; want a thousand and two, up to 1000 and 1500000000", len(all), all[len(all)-2:])
+	}
+	p := plan.Make(s)
 	if len(p.Actions) != 1000 || p.Actions[0].Object.GetName() != "web-0" || p.Actions[999].Object.GetName() != "web-1000" {
 		t.Fatalf("%d actions, want a thousand pods created, from web-0 to web-1000", len(p.Actions))
 	}
