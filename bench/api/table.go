@@ -43,32 +43,32 @@ func report(out io.Writer, s scenario, inTree, ours, least result) (missed int) 
 		fmt.Fprint(w, "\tleast\tratio")
 	}
 	fmt.Fprintln(w)
-	row := func(phase, name, unit string, a, b, c cost, figure func(cost) float64, target func(ratio float64) string) {
-		ratio := figure(b) / figure(a)
-		fmt.Fprintf(w, "%s\t%s\t%.2f%s\t%.2f%s\t%.2f\t%s", phase, name, figure(a), unit, figure(b), unit, ratio, target(ratio))
+	row := func(phase, name, unit string, of [3]cost, figure func(cost) float64, target func(ratio float64) string) {
+		a, b, c := figure(of[0]), figure(of[1]), figure(of[2])
+		fmt.Fprintf(w, "%s\t%s\t%.2f%s\t%.2f%s\t%.2f\t%s", phase, name, a, unit, b, unit, b/a, target(b/a))
 		if least != nil {
-			fmt.Fprintf(w, "\t%.2f%s\t%.2f", figure(c), unit, figure(c)/figure(a))
+			fmt.Fprintf(w, "\t%.2f%s\t%.2f", c, unit, c/a)
 		}
 		fmt.Fprintln(w)
 	}
-	times := func(phase string, a, b, c cost) {
-		row(phase, "wall", " s", a, b, c, wallOf, share(wall))
-		row(phase, "CPU of API server, nodes …", " s", a, b, c, func(c cost) float64 { return c.cluster.Seconds() }, none)
-		row(phase, "controller CPU", " s", a, b, c, func(c cost) float64 { return c.cpu.Seconds() }, share(cpuShare))
+	times := func(phase string, of [3]cost) {
+		row(phase, "wall", " s", of, wallOf, share(wall))
+		row(phase, "CPU of API server, nodes …", " s", of, func(c cost) float64 { return c.cluster.Seconds() }, none)
+		row(phase, "controller CPU", " s", of, func(c cost) float64 { return c.cpu.Seconds() }, share(cpuShare))
 	}
 	for i := range ours {
-		phase, a, b, c := ours[i].phase, at(inTree, i), ours[i], at(least, i)
+		phase, of := ours[i].phase, [3]cost{at(inTree, i), ours[i], at(least, i)}
 		if phase.floor == 0 { // the garbage collector does it, and no controller
-			row(phase.name, "wall", " s", a, b, c, wallOf, none)
+			row(phase.name, "wall", " s", of, wallOf, none)
 			continue
 		}
-		times(phase.name, a, b, c)
-		row(phase.name, "writes per pod", "", a, b, c, func(c cost) float64 { return c.perPod }, func(float64) string {
-			return verdict(b.perPod, writesExcess*phase.floor)
+		times(phase.name, of)
+		row(phase.name, "writes per pod", "", of, func(c cost) float64 { return c.perPod }, func(float64) string {
+			return verdict(ours[i].perPod, writesExcess*phase.floor)
 		})
-		row(phase.name, "resident memory", " MiB", a, b, c, func(c cost) float64 { return float64(c.resides) / (1 << 20) }, share(memoryShare))
+		row(phase.name, "resident memory", " MiB", of, func(c cost) float64 { return float64(c.resides) / (1 << 20) }, share(memoryShare))
 	}
-	times("together", inTree.together(), ours.together(), least.together())
+	times("together", [3]cost{inTree.together(), ours.together(), least.together()})
 	w.Flush()
 	fmt.Fprintln(out, "\nwhat was written in the first round, in-tree | Ordinal:")
 	for i := range ours {

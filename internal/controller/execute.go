@@ -35,7 +35,7 @@ type executor struct {
 	fresh    client.Reader // reads from the API server, never from a cache
 	recorder Recorder
 	metrics  *metrics
-	each     func(n int, do func(int)) // does 0 to n-1, independent of each other
+	each     func(n int, do func(int)) // does 0 to n-1, independent of each other; n is not 0
 }
 
 // atOnce does them in parallel, the last on the caller's stack: a new one would have

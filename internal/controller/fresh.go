@@ -200,15 +200,15 @@ func (p *pass) stillAsked(ctx context.Context) error {
 
 // claimsUsable returns an error unless each claim of a pod to be created exists
 // and is to stay: a pod bound to a claim in deletion would hold it back, and lose
-// its data when the pod goes (kubernetes#74374). Those just created are left out.
-func (p *pass) claimsUsable(ctx context.Context, pod *corev1.Pod, created []plan.Action) error {
+// its data when the pod goes (kubernetes#74374). Those written just now, as they were seen, are left out.
+func (p *pass) claimsUsable(ctx context.Context, pod *corev1.Pod, written []plan.Action) error {
 	ordinal, err := strconv.Atoi(pod.Labels[appsv1.PodIndexLabel])
 	if err != nil {
 		return fmt.Errorf("the pod has no ordinal: %w", err)
 	}
 	for i := range p.set.Spec.VolumeClaimTemplates {
 		name := identity.ClaimName(p.set.Spec.VolumeClaimTemplates[i].Name, p.set.Name, ordinal)
-		if slices.ContainsFunc(created, func(a plan.Action) bool { return a.Object.GetName() == name }) {
+		if slices.ContainsFunc(written, func(a plan.Action) bool { return a.Object.GetName() == name }) {
 			continue
 		}
 		claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: name}}

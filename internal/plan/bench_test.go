@@ -8,7 +8,7 @@ import (
 
 // BenchmarkMake plans for a set at rest, the most frequent case by far.
 func BenchmarkMake(b *testing.B) {
-	w, err := parseWorld(`
+	w := parseWorld(b, `
 set: {spec: {replicas: 3, serviceName: peers, volumeClaimTemplates: [{metadata: {name: data}}]}}
 template: B
 history: [A, B]
@@ -16,9 +16,6 @@ current: B
 claims: [data-web-0, data-web-1, data-web-2]
 pods: [web-0 B ready, web-1 B ready, web-2 B ready]
 `)
-	if err != nil {
-		b.Fatal(err)
-	}
 	s := w.snapshot(&testing.T{})
 	b.ReportAllocs()
 	for b.Loop() {

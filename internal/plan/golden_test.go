@@ -35,10 +35,7 @@ func checkGolden(t *testing.T, file string) {
 	}
 	input, want, _ := strings.Cut(string(content), "\n---\n")
 	input = strings.TrimRight(input, "\n")
-	w, err := parseWorld(input)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := parseWorld(t, input)
 	before := w.snapshot(t)
 	made := plan.Make(before)
 	got := w.shorten(made.String())

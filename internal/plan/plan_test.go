@@ -17,10 +17,7 @@ import (
 
 // A set that cannot be understood makes every pod look wrong.
 func TestNothingIsDoneToASetWhoseSelectorCannotBeRead(t *testing.T) {
-	w, err := parseWorld("set: {spec: {replicas: 1}}\ntemplate: B\nhistory: [A]\ncurrent: A\npods: [web-0 A ready, web-5 A crashing]")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := parseWorld(t, "set: {spec: {replicas: 1}}\ntemplate: B\nhistory: [A]\ncurrent: A\npods: [web-0 A ready, web-5 A crashing]")
 	w.Set.Spec.Selector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Resembles"}}
 	p := plan.Make(w.snapshot(t))
 	if len(p.Actions) > 0 || len(p.Waits) > 0 {
@@ -39,15 +36,12 @@ func TestNothingIsDoneToASetWhoseSelectorCannotBeRead(t *testing.T) {
 
 // A revision that cannot be read holds up the pods that need it, and only them.
 func TestAPodWhoseRevisionCannotBeReadIsNotMadeFromAnother(t *testing.T) {
-	w, err := parseWorld(`
+	w := parseWorld(t, `
 set: {spec: {replicas: 2, podManagementPolicy: Parallel, updateStrategy: {rollingUpdate: {partition: 1}}}}
 template: B
 history: [A, B]
 current: A
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := w.snapshot(t)
 	s.Revisions[0].Data.Raw = []byte("{")
 	p := plan.Make(s)
@@ -64,10 +58,7 @@ current: A
 
 // A Service cannot select by expressions; the template's labels match them.
 func TestAServiceSelectsByTheTemplateWhereTheSelectorHasExpressions(t *testing.T) {
-	w, err := parseWorld("set: {spec: {replicas: 1, serviceName: peers}}\ntemplate: A\nhistory: [A]\ncurrent: A")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := parseWorld(t, "set: {spec: {replicas: 1, serviceName: peers}}\ntemplate: A\nhistory: [A]\ncurrent: A")
 	w.Set.Spec.Template.Labels = map[string]string{"app": "web", "tier": "db"}
 	for _, test := range []struct {
 		by   *metav1.LabelSelector
@@ -99,10 +90,7 @@ func plannedService(t *testing.T, p plan.Plan) *corev1.Service {
 }
 
 func TestAPodCannotStartForTheReasonsThatAreDocumented(t *testing.T) {
-	w, err := parseWorld("set: {spec: {replicas: 1}}\ntemplate: B\nhistory: [A, B]\ncurrent: A\npods: [web-0 A pending]")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := parseWorld(t, "set: {spec: {replicas: 1}}\ntemplate: B\nhistory: [A, B]\ncurrent: A\npods: [web-0 A pending]")
 	for reason, stuck := range map[string]bool{
 		"CrashLoopBackOff": true, "ImagePullBackOff": true, "ErrImagePull": true, "ErrImageNeverPull": true,
 		"InvalidImageName": true, "CreateContainerConfigError": true, "CreateContainerError": true,
@@ -128,7 +116,7 @@ func TestAPodCannotStartForTheReasonsThatAreDocumented(t *testing.T) {
 // A claim is protected until its pod is gone: if the pod waited for the claim, a
 // deletion in the foreground would never end.
 func TestAPodThatIsScaledDownDoesNotWaitForTheClaimsItTakesAlong(t *testing.T) {
-	w, err := parseWorld(`
+	w := parseWorld(t, `
 set:
   spec:
     replicas: 0
@@ -140,9 +128,6 @@ current: A
 claims: [data-web-0]
 pods: [web-0 A ready]
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := plan.Make(w.snapshot(t))
 	if len(p.Actions) != 1 || len(p.Actions[0].Needs) != 1 {
 		t.Fatalf("want web-0 deleted, and its claim given to it first:\n%s", &p)
@@ -155,16 +140,13 @@ pods: [web-0 A ready]
 }
 
 func TestAPlanCountsForTheMetrics(t *testing.T) {
-	w, err := parseWorld(`
+	w := parseWorld(t, `
 set: {spec: {replicas: 4, updateStrategy: {rollingUpdate: {maxUnavailable: 2}}}}
 template: A
 history: [A]
 current: A
 pods: [web-0 A ready, web-1 A unready]
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if p := plan.Make(w.snapshot(t)); p.MaxUnavailable != 2 || p.Unavailable != 3 {
 		t.Errorf("max unavailable %d, unavailable %d; want 2 and 3", p.MaxUnavailable, p.Unavailable)
 	}
@@ -187,10 +169,7 @@ func TestAPlanIsAtRestWhenItDoesNothingAndWaitsForNothing(t *testing.T) {
 }
 
 func TestTheTimeOfAConditionIsThatOfItsLastChange(t *testing.T) {
-	w, err := parseWorld("set: {spec: {replicas: 1}}\ntemplate: A\nhistory: [A]\ncurrent: A\npods: [web-0 A unready]")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := parseWorld(t, "set: {spec: {replicas: 1}}\ntemplate: A\nhistory: [A]\ncurrent: A\npods: [web-0 A unready]")
 	before := metav1.NewTime(now.Add(-time.Hour))
 	w.Set.Status.Conditions = []appsv1.StatefulSetCondition{
 		{Type: plan.ConditionAvailable, Status: corev1.ConditionFalse, Reason: "Other", LastTransitionTime: before},
@@ -208,16 +187,13 @@ func TestTheTimeOfAConditionIsThatOfItsLastChange(t *testing.T) {
 }
 
 func TestANewRevisionIsProgress(t *testing.T) {
-	w, err := parseWorld(`
+	w := parseWorld(t, `
 set: {metadata: {annotations: {ordinal.dev/progress-deadline: 5m}}, spec: {replicas: 1}}
 template: B
 history: [A, B]
 current: A
 pods: [web-0 A unready 10m]
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for age, late := range map[time.Duration]bool{time.Minute: false, 6 * time.Minute: true} {
 		s := w.snapshot(t)
 		s.Revisions[1].CreationTimestamp = metav1.NewTime(now.Add(-age))
@@ -259,16 +235,13 @@ func TestEventsHaveUpstreamsReasonsAndSayWhy(t *testing.T) {
 
 // What is wanted may be more than any memory holds; what is there is not.
 func TestASetOfTwoBillionIsCreatedAThousandAtATime(t *testing.T) {
-	w, err := parseWorld(`
+	w := parseWorld(t, `
 set: {spec: {replicas: 2000000000, podManagementPolicy: Parallel}}
 template: A
 history: [A]
 current: A
 pods: [web-1 A ready, web-1500000000 A ready]
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := w.snapshot(t)
 	other := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "db-7000"}}
 	if all := plan.Ordinals(s.Set, append(slices.Clone(s.Pods), other)); len(all) != 1002 || all[1000] != 1000 || all[1001] != 1500000000 {
@@ -278,8 +251,8 @@ pods: [web-1 A ready, web-1500000000 A ready]
 	if len(p.Actions) != 1000 || p.Actions[0].Object.GetName() != "web-0" || p.Actions[999].Object.GetName() != "web-1000" {
 		t.Fatalf("%d actions, want a thousand pods created, from web-0 to web-1000", len(p.Actions))
 	}
-	if p.RequeueAfter == 0 {
-		t.Error("the next thousand are planned for when something happens, want at once")
+	if p.RequeueAfter != 0 {
+		t.Errorf("looks again after %s, want when the thousand are there: the set may have to wait for its turn", p.RequeueAfter)
 	}
 	if p.Unavailable != 2000000000-2 || p.Status.Replicas != 2 {
 		t.Errorf("%d pods are unavailable and %d there, want all but 2, and 2", p.Unavailable, p.Status.Replicas)
@@ -288,16 +261,13 @@ pods: [web-1 A ready, web-1500000000 A ready]
 
 // Beyond the thousand a plan deals with, pods are missing too.
 func TestWhatIsOutOfSightIsUnavailableToTheUpdate(t *testing.T) {
-	w, err := parseWorld(`
+	w := parseWorld(t, `
 set: {spec: {replicas: 1003, podManagementPolicy: Parallel, updateStrategy: {rollingUpdate: {maxUnavailable: 1001}}}}
 template: B
 history: [A, B]
 current: A
 pods: [web-0 A ready, web-1 A ready]
 `)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := plan.Make(w.snapshot(t))
 	if deletes := slices.IndexFunc(p.Actions, func(a plan.Action) bool { return a.Verb == plan.Delete }); deletes >= 0 {
 		t.Errorf("plans to %s %s, and 1001 are unavailable already", p.Actions[deletes].Verb, p.Actions[deletes].Object.GetName())

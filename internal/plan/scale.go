@@ -15,7 +15,6 @@ func (p *planner) createMissing() {
 		return
 	}
 	var blocker *member
-	before := len(p.plan.Actions)
 	for _, m := range p.replicas {
 		switch {
 		case m.state == Foreign:
@@ -36,9 +35,6 @@ func (p *planner) createMissing() {
 		if blocker == nil && m.state != Available {
 			blocker = m
 		}
-	}
-	if p.beyond > 0 && len(p.plan.Actions) > before {
-		p.lookAgain(0) // the next ones are in sight then
 	}
 }
 

@@ -45,10 +45,7 @@ func TestNoPlanBreaksAGuaranteeAndAllOfThemConverge(t *testing.T) {
 
 func newSimulation(t *testing.T, seed uint64) *simulation {
 	s := &simulation{t: t, rand: rand.New(rand.NewPCG(seed, 1))}
-	w, err := parseWorld("set: {spec: {replicas: 3, volumeClaimTemplates: [{metadata: {name: data}}]}}\ntemplate: \"1\"")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := parseWorld(t, "set: {spec: {replicas: 3, volumeClaimTemplates: [{metadata: {name: data}}]}}\ntemplate: \"1\"")
 	s.snapshot = w.snapshot(t)
 	set := s.snapshot.Set
 	if seed%2 == 1 {

@@ -1,7 +1,6 @@
 package plan_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -46,10 +45,11 @@ type world struct {
 	Disabled []plan.Feature       `json:"disabled"`
 }
 
-func parseWorld(text string) (*world, error) {
+func parseWorld(t testing.TB, text string) *world {
+	t.Helper()
 	w := &world{}
 	if err := yaml.UnmarshalStrict([]byte(text), w); err != nil {
-		return nil, fmt.Errorf("golden file: %w", err)
+		t.Fatal(err)
 	}
 	set := &w.Set
 	set.Name, set.Namespace, set.UID = "web", "default", "uid-web"
@@ -68,7 +68,7 @@ func parseWorld(text string) (*world, error) {
 	if w.Current != "" {
 		set.Status.CurrentRevision = w.revision(w.Current, 0).Name
 	}
-	return w, nil
+	return w
 }
 
 // revision makes the revision of an image.
