@@ -9,7 +9,8 @@
 //   - nothing is force-deleted, and a pod is created only when no object of its
 //     name is left;
 //   - a write that would change nothing is not made, and status is written at
-//     most a second after it changed, at once when the set is at rest;
+//     most a second after it changed, at once when the set is at rest; a plan that
+//     takes longer to carry out gives way to the next one;
 //   - a change that only the status counts is planned for when the status is due,
 //     and any other at once;
 //   - many sets with new generations begin a few at a time, and none has to wait

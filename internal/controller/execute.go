@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,12 +23,16 @@ import (
 )
 
 const (
-	// largestBatch bounds the writes under way for one set.
-	largestBatch = 100
+	// largestBatch bounds the writes under way for one set, and how far a pass goes beyond
+	// its time.
+	largestBatch = 32
 	// mostFailures is how many failed writes end a batch of independent ones:
 	// enough that one bad object does not hide the others, and few enough that a
 	// quota is not hammered.
 	mostFailures = 3
+	// longestPass is about how long a plan's writes take before the next plan is made: two
+	// passes, and the caches' delays after them, fit into statusDelay.
+	longestPass = statusDelay * 3 / 10
 )
 
 // executor makes a plan's writes.
@@ -34,6 +40,7 @@ type executor struct {
 	client   client.Client
 	fresh    client.Reader // reads from the API server, never from a cache
 	recorder Recorder
+	clock    clock.PassiveClock
 	metrics  *metrics
 	each     func(n int, do func(int)) // does 0 to n-1, independent of each other; n is not 0
 }
@@ -49,9 +56,11 @@ func atOnce(n int, do func(int)) {
 	wg.Wait()
 }
 
-// do carries out the actions of one plan for the set.
-func (e *executor) do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *memory) error {
-	pass := &pass{executor: e, set: set, memory: m}
+// do carries out the actions of one plan for the set, for about longestPass. It returns
+// those that it has not done: they failed or, if there is nothing else, it has run out of
+// time, which is said.
+func (e *executor) do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *memory) (undone []plan.Action, ranOut bool, err error) {
+	pass := &pass{executor: e, set: set, memory: m, ends: e.clock.Now().Add(longestPass)}
 	pass.mayAdopt = sync.OnceValue(func() error { return pass.adoptable(ctx) })
 	var first, inTurn, rest []plan.Action
 	for _, a := range actions {
@@ -65,9 +74,10 @@ func (e *executor) do(ctx context.Context, set *appsv1.StatefulSet, actions []pl
 		}
 	}
 	if err := pass.inTurn(ctx, first); err != nil {
-		return err
+		return actions, false, err
 	}
-	return joined([]error{pass.inTurn(ctx, inTurn), pass.batches(ctx, rest)})
+	err = joined([]error{pass.inTurn(ctx, inTurn), pass.batches(ctx, rest)})
+	return pass.undone, pass.ranOut, err
 }
 
 // pass is one plan being carried out.
@@ -76,15 +86,32 @@ type pass struct {
 	set      *appsv1.StatefulSet
 	memory   *memory
 	mayAdopt func() error // looks once, see adoptable
-	mu       sync.Mutex   // guards memory.refused and memory.news
+	ends     time.Time
+	done     bool // something was
+	ranOut   bool // it ended before its time came for all
+	undone   []plan.Action
+	mu       sync.Mutex // guards memory.refused and memory.news
+}
+
+// isOver reports whether the pass has run out of time. One that has done nothing has
+// not: what is refused slowly must not keep the rest from its turn.
+func (p *pass) isOver() bool {
+	p.ranOut = p.ranOut || p.done && !p.clock.Now().Before(p.ends)
+	return p.ranOut
 }
 
 // inTurn performs actions one after the other, up to the first that fails.
 func (p *pass) inTurn(ctx context.Context, actions []plan.Action) error {
-	for _, a := range actions {
+	for i, a := range actions {
+		if p.isOver() {
+			p.undone = append(p.undone, actions[i:]...)
+			return nil
+		}
 		if err := p.perform(ctx, a); err != nil {
+			p.undone = append(p.undone, actions[i:]...)
 			return err
 		}
+		p.done = true
 	}
 	return nil
 }
@@ -93,17 +120,27 @@ func (p *pass) inTurn(ctx context.Context, actions []plan.Action) error {
 // on, so that what is refused once is not sent a hundred times.
 func (p *pass) batches(ctx context.Context, actions []plan.Action) error {
 	var failed []error
-	for size := 1; len(actions) > 0 && len(failed) < mostFailures; size = min(2*size, largestBatch) {
+	size := max(1, p.memory.batch)
+	for len(actions) > 0 && len(failed) < mostFailures && !p.isOver() {
 		batch := actions[:min(size, len(actions))]
 		actions = actions[len(batch):]
+		size = min(2*size, largestBatch)
 		errs := make([]error, len(batch))
 		p.each(len(batch), func(i int) { errs[i] = p.perform(ctx, batch[i]) })
-		for _, err := range errs {
-			if err != nil {
-				failed = append(failed, err)
-				size = 1 // and two with the next batch
+		for i, err := range errs {
+			if err == nil {
+				p.done = true
+				continue
 			}
+			failed = append(failed, err)
+			p.undone = append(p.undone, batch[i])
+			size = 2
 		}
+	}
+	p.undone = append(p.undone, actions...)
+	p.memory.batch = 0
+	if p.ranOut {
+		p.memory.batch = size
 	}
 	return joined(failed)
 }

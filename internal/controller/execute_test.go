@@ -23,7 +23,8 @@ import (
 // do carries out actions for the world's set.
 func (w *world) do(actions ...plan.Action) error {
 	w.t.Helper()
-	return w.r.executor.do(w.t.Context(), w.set(), actions, w.r.memories.of(webKey))
+	_, _, err := w.r.executor.do(w.t.Context(), w.set(), actions, w.r.memories.of(webKey))
+	return err
 }
 
 // orphan is a member's pod that nobody owns.
@@ -88,7 +89,7 @@ func TestASetThatWasReplacedAdoptsNothing(t *testing.T) {
 	w := newWorld(t, web(3), orphan(0))
 	gone := w.set()
 	gone.UID = "uid-earlier"
-	err := w.r.executor.do(t.Context(), gone, []plan.Action{{Verb: plan.Adopt, Object: w.pod("web-0")}}, &memory{})
+	_, _, err := w.r.executor.do(t.Context(), gone, []plan.Action{{Verb: plan.Adopt, Object: w.pod("web-0")}}, &memory{})
 	if !apierrors.IsConflict(err) || len(w.pod("web-0").OwnerReferences) > 0 {
 		t.Errorf("err = %v, owners %v; want a conflict and no owner", err, w.pod("web-0").OwnerReferences)
 	}

@@ -95,7 +95,7 @@ func TestARevisionIsNotRenumberedForAnOlderSpecification(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.change(func(set *appsv1.StatefulSet) { set.Spec.Template.Spec.Containers[0].Image = "app:B" })
-	if err := w.r.executor.do(t.Context(), planned, []plan.Action{renumber}, m); !apierrors.IsConflict(err) || len(w.writes) > 0 {
+	if _, _, err := w.r.executor.do(t.Context(), planned, []plan.Action{renumber}, m); !apierrors.IsConflict(err) || len(w.writes) > 0 {
 		t.Errorf("a revision was renumbered for an older specification: %v (%v)", w.writes, err)
 	}
 	if behind := m.expectations.pending(&apiView{behind: kindSet}); behind != kindSet {

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
 )
 
@@ -25,6 +26,8 @@ const (
 	// staleRetry is when to look again at a cache that is behind, should the
 	// watch event that ends the wait have been missed.
 	staleRetry = time.Second
+	// goOn is when to plan what a pass had no time for: at once.
+	goOn = time.Millisecond
 )
 
 // reconciler turns one set's snapshot into a plan, and the plan into writes.
@@ -47,7 +50,7 @@ type reconciler struct {
 func newReconciler(view cacheView, s Surroundings, workers int, metrics *metrics) *reconciler {
 	return &reconciler{
 		view: view, clock: s.Clock, disabled: s.Disabled, recorder: s.Recorder, metrics: metrics,
-		executor: &executor{client: s.Client, fresh: s.Fresh, recorder: s.Recorder, metrics: metrics, each: atOnce},
+		executor: &executor{client: s.Client, fresh: s.Fresh, recorder: s.Recorder, clock: s.Clock, metrics: metrics, each: atOnce},
 		turns:    newTurns(workers), newsLimit: newNewsLimit(),
 	}
 }
@@ -108,15 +111,19 @@ func (r *reconciler) counted(set types.NamespacedName) time.Duration {
 // carryOut does what the plan says, if it is the set's turn, and says what it did.
 func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) (reconcile.Result, error) {
 	var err error
+	var ranOut bool
 	wait := r.awaitTurn(set, made)
 	if wait == 0 {
-		err = r.act(ctx, set, made, m)
+		ranOut, err = r.act(ctx, set, made, m)
 	}
 	r.warn(set, made.Events, m)
 	var statusDue time.Duration
 	var statusErr error
 	if wait == 0 || !samePods(&set.Status, &made.Status) {
-		statusDue, statusErr = r.report(ctx, set, made, m)
+		statusDue, statusErr = r.report(ctx, set, made, ranOut, m)
+	}
+	if ranOut { // what has failed is tried again soon enough
+		return reconcile.Result{RequeueAfter: goOn}, nil
 	}
 	if conflict := joined([]error{err, statusErr}); apierrors.IsConflict(conflict) {
 		// Somebody else was faster. The cache is about to show what they did; should
@@ -137,17 +144,35 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	return reconcile.Result{RequeueAfter: soonest(wait, soonest(made.RequeueAfter, statusDue))}, nil
 }
 
-// act makes the plan's writes.
-func (r *reconciler) act(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) error {
+// act makes the plan's writes, or as many as there is time for.
+func (r *reconciler) act(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) (ranOut bool, err error) {
 	started := r.clock.Now()
-	err := r.executor.do(ctx, set, made.Actions, m)
+	undone, ranOut, err := r.executor.do(ctx, set, made.Actions, m)
 	r.metrics.applied(len(made.Actions), r.clock.Since(started))
 	m.uncertain = uncertain(err)
 	m.caughtUp = m.caughtUp && !m.uncertain
-	if err == nil {
-		m.failures, m.refused = made.Failures, nil
+	m.failures = failuresBut(undone, made.Failures, m.failures)
+	if err == nil && !ranOut {
+		m.refused = nil
 	}
-	return err
+	return ranOut, err
+}
+
+// failuresBut are those that the plan would remember, but for those of the pods that are
+// still there: these are as they were.
+func failuresBut(undone []plan.Action, planned, before map[int]plan.Failure) map[int]plan.Failure {
+	for _, a := range undone {
+		_, ordinal, isPod := identity.Parse(a.Object.GetName())
+		if a.Verb != plan.Delete || !isPod || kindOf(a.Object) != kindPod {
+			continue
+		}
+		if was, had := before[ordinal]; had {
+			planned[ordinal] = was
+		} else {
+			delete(planned, ordinal)
+		}
+	}
+	return planned
 }
 
 // awaitTurn returns how long a set that would begin with a new generation has to
@@ -172,10 +197,10 @@ func samePods(written, now *appsv1.StatefulSetStatus) bool {
 }
 
 // report writes what is out of date, the status and the news of what was done:
-// at once when the set is at rest or a refusal is new, and otherwise when it has
-// been out of date for statusDelay. It returns when to come back for what it did not
-// write yet.
-func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, m *memory) (time.Duration, error) {
+// at once when the set is at rest, a refusal is new, or a pass has taken its time, and
+// otherwise when it has been out of date for statusDelay. It returns when to come back
+// for what it did not write yet.
+func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, isLate bool, m *memory) (time.Duration, error) {
 	now := r.clock.Now()
 	current := equality.Semantic.DeepEqual(set.Status, made.Status)
 	if current && (len(m.news) == 0 || m.newsDue.After(now)) {
@@ -183,7 +208,7 @@ func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *
 		return m.untilNews(now), nil
 	}
 	refusedAnew := m.refused != nil && (m.told == nil || *m.told != *m.refused)
-	if !made.AtRest() && !refusedAnew {
+	if !made.AtRest() && !refusedAnew && !isLate {
 		if m.behindSince.IsZero() {
 			m.behindSince = m.changedAt
 		}

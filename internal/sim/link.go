@@ -69,7 +69,11 @@ func (l link) write(what string, object client.Object, perform func() error) err
 // meanwhile.
 func (l link) travel() {
 	if w := l.i.w; w.rand("travel").IntN(3) == 0 {
-		w.pass(w.between("travel", 0, 20*time.Millisecond))
+		most := 20 * time.Millisecond
+		if !w.calm {
+			most = max(most, w.script.Faults.Slow)
+		}
+		w.pass(w.between("travel", 0, most))
 	}
 	if l.i.dead || l.i.w.judge.broken != nil {
 		panic(stopped{l.i})

@@ -82,8 +82,8 @@ func simpler(r Result) []Script {
 		}
 	}
 	f := r.Script.Faults
-	for _, without := range []Faults{{}, withOut(f, 0), withOut(f, 1), withOut(f, 2), withOut(f, 3), withOut(f, 4), withOut(f, 5), withOut(f, 6), withOut(f, 7)} {
-		if without != f {
+	for kind := -1; kind < faultKinds; kind++ {
+		if without := withOut(f, kind); without != f {
 			add(func(s *Script) { s.Faults = without })
 		}
 	}
@@ -103,8 +103,14 @@ func before(moves []Move, t time.Duration) []Move {
 	return moves
 }
 
-// withOut is the faults without those of one kind.
+// faultKinds is how many kinds of faults there are.
+const faultKinds = 9
+
+// withOut is the faults without those of one kind, or none for -1.
 func withOut(f Faults, kind int) Faults {
+	if kind < 0 {
+		return Faults{}
+	}
 	for i, rate := range []*int{&f.Refused, &f.TimedOut, &f.Lost, &f.Crash, &f.Reconnects, &f.Stubborn} {
 		if i == kind {
 			*rate = 0
@@ -115,6 +121,8 @@ func withOut(f Faults, kind int) Faults {
 		f.Lag = 0
 	case 7:
 		f.Past = 0
+	case 8:
+		f.Slow = 0
 	}
 	return f
 }

@@ -32,6 +32,8 @@ type Faults struct {
 	Reconnects int
 	// Past is how old the caches may be of a controller that starts.
 	Past time.Duration
+	// Slow is how long a request or its answer may be on its way, if that is long.
+	Slow time.Duration
 	// Stubborn are the containers that do not stop before the faults are over.
 	Stubborn int
 }
@@ -141,6 +143,7 @@ func someFaults(r *rand.Rand) Faults {
 	f.Reconnects, f.Stubborn = rate(200), rate(250)
 	f.Lag = time.Duration(rate(90)) * time.Second
 	f.Past = time.Duration(rate(120)) * time.Second
+	f.Slow = time.Duration(rate(1500)) * time.Millisecond
 	return f
 }
 
