@@ -133,10 +133,13 @@ func (e *Engine) Observe(object client.Object, gone bool) ([]Call, error) {
 func (e *Engine) calls(w weight, objects ...client.Object) []Call {
 	var calls []Call
 	for _, object := range objects {
-		if object == nil || w == nothing {
+		if object == nil {
 			continue
 		}
 		for _, set := range e.view.concerns(object) {
+			if w == nothing && !e.reconciler.memories.awaits(set.NamespacedName) {
+				continue
+			}
 			call := Call{Set: set.NamespacedName}
 			if w == counted {
 				call.In = e.reconciler.counted(call.Set)
@@ -148,7 +151,8 @@ func (e *Engine) calls(w weight, objects ...client.Object) []Call {
 }
 
 // Reconcile does what is to be done for one set now, and says when to come back
-// if nothing is observed before.
+// if nothing is observed before: after an error also, unless the pause after it is
+// over sooner.
 func (e *Engine) Reconcile(ctx context.Context, set types.NamespacedName) (reconcile.Result, error) {
 	return e.reconciler.Reconcile(ctx, reconcile.Request{NamespacedName: set})
 }

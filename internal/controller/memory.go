@@ -72,6 +72,13 @@ func (ms *memories) renew(set types.NamespacedName, uid types.UID, now time.Time
 	return m
 }
 
+// awaits reports whether a set's next plan waits for the caches. The change that ends
+// the wait may be one that means nothing to plans.
+func (ms *memories) awaits(set types.NamespacedName) bool {
+	m, has := ms.m.Load(set)
+	return has && m.(*memory).unplanned.isAwaited()
+}
+
 func (ms *memories) forget(set types.NamespacedName) { ms.m.Delete(set) }
 
 // unplanned is what has happened to a set since its last plan, as far as it can wait
@@ -102,6 +109,12 @@ func (u *unplanned) wait() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.waiting = true
+}
+
+func (u *unplanned) isAwaited() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.waiting
 }
 
 // taken notes that a plan is made now, of caches that show what was written, and

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
 // movingPriority is the place in the queue of a set one of whose pods has
@@ -43,6 +42,12 @@ func (r *reconciler) partEvents(concerns func(client.Object) []reconcile.Request
 				atOnce.Update(ctx, e, q)
 			case counted:
 				inTime(e.ObjectNew, q)
+			case nothing:
+				for _, set := range concerns(e.ObjectNew) {
+					if r.memories.awaits(set.NamespacedName) {
+						ahead(q).Add(set)
+					}
+				}
 			}
 		},
 		DeleteFunc: atOnce.Delete,
@@ -84,12 +89,31 @@ func (q aheadQueue) AddAfter(r reconcile.Request, pause time.Duration) {
 	q.AddWithOpts(priorityqueue.AddOpts{Priority: new(movingPriority), After: pause}, r)
 }
 
-// woken adds the sets whose turn has come to the queue.
-func woken(t *turns) source.Source {
-	return source.Func(func(_ context.Context, q queue) error {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.wake = func(set types.NamespacedName) { ahead(q).Add(reconcile.Request{NamespacedName: set}) }
-		return nil
-	})
+// waker is the reconciler with a queue. It adds the sets whose turn has come, and
+// those that failed and have to be looked at before the pause after an error is over:
+// controller-runtime looks at one or the other only.
+type waker struct {
+	*reconciler
+	queue queue
+}
+
+// start implements source.Func. It is called before the first Reconcile.
+func (w *waker) start(_ context.Context, q queue) error {
+	w.queue = ahead(q)
+	w.turns.mu.Lock()
+	defer w.turns.mu.Unlock()
+	w.turns.wake = func(set types.NamespacedName) { w.queue.Add(reconcile.Request{NamespacedName: set}) }
+	return nil
+}
+
+// Reconcile implements reconcile.Reconciler.
+func (w *waker) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	result, err := w.reconciler.Reconcile(ctx, request)
+	if err == nil {
+		return result, nil
+	}
+	if result.RequeueAfter > 0 {
+		w.queue.AddAfter(request, result.RequeueAfter)
+	}
+	return reconcile.Result{}, err
 }

@@ -2,9 +2,14 @@ package controller
 
 import (
 	"context"
+	"sync"
 	"testing"
+	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -45,6 +50,36 @@ func TestWhatIsListedAtStartIsNotTakenForMoving(t *testing.T) {
 	pods.Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: &corev1.Pod{ObjectMeta: orphan(0).ObjectMeta}, IsInInitialList: true}, q)
 	if _, priority, _ := q.GetWithPriority(); priority >= 0 {
 		t.Errorf("priority %d, want less than that of what changes", priority)
+	}
+}
+
+func TestAFailedSetIsLookedAtWhenItsStatusIsDue(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.refuse["create pods"] = errQuota
+	for range 2 { // it is refused, and told
+		_, _, _ = w.reconcile()
+	}
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](2) })
+	w.r.memories.of(webKey).behindSince = w.clock.Now().Add(time.Millisecond - statusDelay)
+
+	q := priorityqueue.New("test", func(o *priorityqueue.Opts[reconcile.Request]) {
+		o.RateLimiter = workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Hour, time.Hour)
+	})
+	end := sync.OnceFunc(q.ShutDown)
+	defer end()
+	defer time.AfterFunc(10*time.Second, end).Stop() // or else a failure is never told
+	wakes := &waker{reconciler: w.r}
+	if err := wakes.start(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	request := reconcile.Request{NamespacedName: webKey}
+	result, err := wakes.Reconcile(t.Context(), request)
+	if err == nil || !result.IsZero() {
+		t.Fatalf("%+v, err = %v", result, err)
+	}
+	q.AddWithOpts(priorityqueue.AddOpts{RateLimited: true}, request) // as after an error
+	if next, priority, _ := q.GetWithPriority(); next != request || priority != movingPriority {
+		t.Errorf("next is %s with priority %d", next, priority)
 	}
 }
 

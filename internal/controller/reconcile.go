@@ -61,7 +61,9 @@ type cacheView interface {
 	seen
 }
 
-// Reconcile implements reconcile.Reconciler.
+// Reconcile implements reconcile.Reconciler, except that it may say when to come back
+// and return an error: the set is looked at again then, or when the pause after an
+// error is over.
 func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	key := request.NamespacedName
 	m := r.memories.of(key)
@@ -125,23 +127,20 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	if ranOut { // what has failed is tried again soon enough
 		return reconcile.Result{RequeueAfter: goOn}, nil
 	}
-	if conflict := joined([]error{err, statusErr}); apierrors.IsConflict(conflict) {
+	result := reconcile.Result{RequeueAfter: soonest(wait, soonest(made.RequeueAfter, statusDue))}
+	failed := joined([]error{err, statusErr})
+	if apierrors.IsConflict(failed) {
 		// Somebody else was faster. The cache is about to show what they did; should
 		// it not, the pauses grow as they do after errors.
-		log.FromContext(ctx).V(1).Info("an object has changed under the plan, planning again", "conflict", conflict.Error())
+		log.FromContext(ctx).V(1).Info("an object has changed under the plan, planning again", "conflict", failed.Error())
 		pause := min(firstRetry<<min(m.conflicts, 10), lastRetry)
 		m.caughtUp = m.caughtUp && m.conflicts == 0 // twice in a row: the cache does not show it yet
 		m.conflicts++
-		return reconcile.Result{RequeueAfter: soonest(pause, statusDue)}, nil
+		result.RequeueAfter = soonest(pause, result.RequeueAfter)
+		return result, nil
 	}
 	m.conflicts = 0
-	switch {
-	case err != nil:
-		return reconcile.Result{}, err
-	case statusErr != nil:
-		return reconcile.Result{}, statusErr
-	}
-	return reconcile.Result{RequeueAfter: soonest(wait, soonest(made.RequeueAfter, statusDue))}, nil
+	return result, failed
 }
 
 // act makes the plan's writes, or as many as there is time for.

@@ -190,6 +190,32 @@ func TestStatusDoesNotWaitForAConflictToEnd(t *testing.T) {
 	}
 }
 
+// What is refused is tried again after half a minute in the end.
+func TestStatusDoesNotWaitForARefusalToEnd(t *testing.T) {
+	set := web(3)
+	set.Spec.PodManagementPolicy = appsv1.ParallelPodManagement
+	w := newWorld(t, set)
+	if _, _, err := w.reconcile(); err != nil { // the pods are created
+		t.Fatal(err)
+	}
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](4) })
+	w.refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-3", errQuota)
+	for range 2 { // it is refused, and told
+		_, _, _ = w.reconcile()
+		w.clock.Step(statusDelay)
+	}
+	w.becomeReady()
+	_, result, err := w.reconcile()
+	if !apierrors.IsForbidden(err) || result.RequeueAfter == 0 || result.RequeueAfter > statusDelay {
+		t.Fatalf("comes back in %s, err = %v", result.RequeueAfter, err)
+	}
+	w.clock.Step(result.RequeueAfter)
+	_, _, _ = w.reconcile()
+	if ready := w.set().Status.ReadyReplicas; ready != 3 {
+		t.Errorf("the status counts %d ready pods, want 3", ready)
+	}
+}
+
 func TestATemplateIsEncodedOnceForEachGeneration(t *testing.T) {
 	m, set := &memory{}, web(3)
 	first := m.templateOf(set)

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
 const (
@@ -159,6 +160,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 		Client: &leanClient{mgr.GetClient(), servers}, Fresh: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
 		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
 	}, c.options.Workers, metrics)
+	wakes := &waker{reconciler: r}
 	concerned := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return view.concerns(o) })
 	err = builder.ControllerManagedBy(mgr).
 		Named("statefulset").
@@ -167,13 +169,13 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 		Watches(&corev1.PersistentVolumeClaim{}, concerned).
 		Watches(&appsv1.ControllerRevision{}, r.partEvents(view.concerns)).
 		Watches(&corev1.Service{}, concerned).
-		WatchesRawSource(woken(&r.turns)).
+		WatchesRawSource(source.Func(wakes.start)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: c.options.Workers,
 			SkipNameValidation:      ptr.To(true),
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
-		Complete(r)
+		Complete(wakes)
 	if err != nil {
 		return err
 	}

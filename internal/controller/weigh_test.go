@@ -171,3 +171,18 @@ func TestAPlanIsPutOffForWhatOnlyTheStatusCounts(t *testing.T) {
 		}
 	}
 }
+
+// Nobody else would wake a set whose caches have shown all that they had to with it.
+func TestAChangeThatMeansNothingEndsAWaitForTheCaches(t *testing.T) {
+	w := newWorld(t, web(1))
+	w.settle()
+	w.fallBehind()
+	if _, _, err := w.reconcile(); err != nil {
+		t.Fatal(err)
+	}
+	q := &addedQueue{}
+	w.r.partEvents((&cachedView{}).concerns).Update(t.Context(), event.TypedUpdateEvent[client.Object]{ObjectOld: member(t), ObjectNew: member(t, hasNode)}, q)
+	if !slices.Equal(q.in, []time.Duration{0}) {
+		t.Errorf("the set is to be planned in %v, want at once", q.in)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -115,11 +114,7 @@ func (p *planner) claim(m *member, belongs bool) {
 
 // observe classifies a pod that the set owns.
 func (p *planner) observe(m *member) {
-	var until time.Duration
-	m.state, m.words, until = stateOf(m.pod, p.minReady, p.Now)
-	if until > 0 {
-		p.lookAgain(until)
-	}
+	m.state, m.words = stateOf(m.pod, p.minReady, p.Now)
 }
 
 // remove plans the deletion of a member's pod.

@@ -25,27 +25,27 @@ const (
 )
 
 // stateOf classifies a pod that the set owns, and says so in words that follow
-// the pod's name. until is how long a Ready pod still has to prove itself.
-func stateOf(pod *corev1.Pod, minReady time.Duration, now time.Time) (state State, words string, until time.Duration) {
+// the pod's name.
+func stateOf(pod *corev1.Pod, minReady time.Duration, now time.Time) (State, string) {
 	switch phase := pod.Status.Phase; {
 	case pod.DeletionTimestamp != nil:
-		return Terminating, "is terminating", 0
+		return Terminating, "is terminating"
 	case phase == corev1.PodFailed || phase == corev1.PodSucceeded:
-		return Finished, finishedWords(pod), 0
+		return Finished, finishedWords(pod)
 	}
 	switch ready, left := readiness(pod, minReady, now); {
 	case ready && left == 0:
-		return Available, "is available", 0
+		return Available, "is available"
 	case ready:
-		return Ready, fmt.Sprintf("is ready, but not yet for %s", minReady), left
+		return Ready, fmt.Sprintf("is ready, but not yet for %s", minReady)
 	}
 	if why := stuckWords(pod); why != "" {
-		return Stuck, "cannot start: " + why, 0
+		return Stuck, "cannot start: " + why
 	}
 	if pod.Status.Phase == corev1.PodRunning {
-		return Unready, unreadyWords(pod), 0
+		return Unready, unreadyWords(pod)
 	}
-	return Starting, startingWords(pod), 0
+	return Starting, startingWords(pod)
 }
 
 // readiness reports whether the pod runs and is ready, and for how much longer

@@ -35,6 +35,8 @@ func (p *planner) reportStatus() {
 	}
 }
 
+// count adds a pod that the set owns to the status, and looks again when it is to be
+// counted otherwise: one that is terminating may become available, too.
 func (p *planner) count(pod *corev1.Pod) {
 	status := &p.plan.Status
 	status.Replicas++
@@ -42,6 +44,8 @@ func (p *planner) count(pod *corev1.Pod) {
 		status.ReadyReplicas++
 		if left == 0 {
 			status.AvailableReplicas++
+		} else {
+			p.lookAgain(left)
 		}
 	}
 	if pod.DeletionTimestamp != nil {

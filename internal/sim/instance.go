@@ -111,17 +111,16 @@ func (i *instance) reconcile(set types.NamespacedName) {
 		}
 	}()
 	result, err := i.engine.Reconcile(context.Background(), set)
-	switch {
-	case err != nil:
-		i.w.tell("is told: %v", err)
-		i.enqueue(set, min(firstRetry<<min(i.failures[set], 10), lastRetry))
-		i.failures[set]++
-	case result.RequeueAfter > 0:
-		delete(i.failures, set)
+	if result.RequeueAfter > 0 {
 		i.enqueue(set, result.RequeueAfter)
-	default:
-		delete(i.failures, set)
 	}
+	if err == nil {
+		delete(i.failures, set)
+		return
+	}
+	i.w.tell("is told: %v", err)
+	i.enqueue(set, min(firstRetry<<min(i.failures[set], 10), lastRetry))
+	i.failures[set]++
 }
 
 // remember keeps the versions of what it has written, by kind.

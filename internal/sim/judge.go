@@ -23,7 +23,7 @@ type promise struct {
 func promises() []promise {
 	return []promise{
 		oneRunningPod, inOrder, updateWithinBudget, claimsAreKept, revisionsAreTrue,
-		othersAreLeftAlone, statusIsTrue, itSettles, workIsBounded,
+		othersAreLeftAlone, statusIsTrue, statusIsInTime, itSettles, workIsBounded,
 	}
 }
 
@@ -47,10 +47,11 @@ type judge struct {
 	userDeleted map[string]bool   // claims that a user has deleted
 	images      map[string]string // of revisions, by name, as they were created
 	changes     int               // made by others than the controllers
+	punctuality punctuality
 }
 
 func newJudge(w *World) *judge {
-	return &judge{w: w, promises: promises(), userDeleted: map[string]bool{}, images: map[string]string{}}
+	return &judge{w: w, promises: promises(), userDeleted: map[string]bool{}, images: map[string]string{}, punctuality: newPunctuality()}
 }
 
 func (j *judge) breaks(p promise, words string) {

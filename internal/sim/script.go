@@ -147,6 +147,9 @@ func someFaults(r *rand.Rand) Faults {
 	return f
 }
 
+// mostSkew is how far a controller's clock may jump, either way.
+const mostSkew = 300 * time.Second
+
 // likely lists the moves to choose from, the frequent ones several times.
 var likely = []What{
 	scale, scale, scale, roll, roll, roll, roll, rollBack, rollBack, partition, maxUnavailable, strategy, minReady,
@@ -181,7 +184,7 @@ func someMove(r *rand.Rand, set string, end time.Duration) Move {
 	case minReady, pause, failOver:
 		m.N = r.IntN(30)
 	case jump:
-		m.N = r.IntN(600) - 300
+		m.N = r.IntN(2*int(mostSkew/time.Second)) - int(mostSkew/time.Second)
 	case maxUnavailable:
 		m.N = 1 + r.IntN(3)
 	}

@@ -91,10 +91,18 @@ var mutants = []mutant{
 		"terminating pods count as updated", "status says what is so", "plan/status.go",
 		"	if pod.DeletionTimestamp != nil {\n		return\n	}\n	switch", "	switch",
 	},
-	// 8. It settles.
+	// 8. Status in time.
+	{
+		"the status waits for the next try of what was refused", "not more than a second behind", "controller/reconcile.go",
+		"	return result, failed\n", "	if failed != nil {\n		result.RequeueAfter = 0\n	}\n	return result, failed\n",
+	}, {
+		"a change that the status counts waits for two seconds", "not more than a second behind", "controller/memory.go",
+		"	return max(0, u.since.Add(statusDelay).Sub(now))", "	return max(0, u.since.Add(2*statusDelay).Sub(now))",
+	},
+	// 9. It settles.
 	{
 		"an error ends the matter", "When the faults stop", "controller/reconcile.go",
-		"	case err != nil:\n		return reconcile.Result{}, err\n	case statusErr", "	case err != nil:\n		return reconcile.Result{}, nil\n	case statusErr",
+		"	return result, failed\n", "	return result, nil\n",
 	}, {
 		"nobody comes back for what time alone changes", "When the faults stop", "plan/make.go",
 		"		p.plan.RequeueAfter = max(d, time.Millisecond)", "		p.plan.RequeueAfter = 0",
@@ -102,7 +110,7 @@ var mutants = []mutant{
 		"a bad revision is waited for", "When the faults stop", "plan/update.go",
 		"		if m.state == Stuck && p.outdated(m)", "		if false && p.outdated(m)",
 	},
-	// 9. Bounded work.
+	// 10. Bounded work.
 	{
 		"the status is written though it has not changed", "out of proportion", "controller/reconcile.go",
 		"current := equality.Semantic.DeepEqual(set.Status, made.Status)", "current := equality.Semantic.DeepEqual(set.Status, made.Status) && set.Generation == 0",
