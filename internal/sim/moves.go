@@ -86,6 +86,9 @@ func (w *World) restartSoon(i *instance, why string) {
 // failOver starts a second leader, while the first one goes on for a while.
 func (w *World) failOver(overlap time.Duration) {
 	old := w.leader()
+	if old.skew != 0 {
+		w.disputed += overlap
+	}
 	w.startController(w.past())
 	w.after(overlap, "world", func() { old.stop("has noticed that it leads no more, and stops") })
 }

@@ -39,7 +39,8 @@ type World struct {
 
 	nodes      []*node
 	instances  []*instance
-	collecting bool // the garbage collector is going to look
+	disputed   time.Duration // for how long two have led whose clocks differ
+	collecting bool          // the garbage collector is going to look
 
 	judge  *judge
 	story  *story // nil to tell none
