@@ -156,3 +156,18 @@ func (e *Engine) calls(w weight, objects ...client.Object) []Call {
 func (e *Engine) Reconcile(ctx context.Context, set types.NamespacedName) (reconcile.Result, error) {
 	return e.reconciler.Reconcile(ctx, reconcile.Request{NamespacedName: set})
 }
+
+// Due is what a plan would do now about a set, by what the engine has observed. It is
+// nothing where a plan would have to wait, or to look at the API server before.
+func (e *Engine) Due(ctx context.Context, set types.NamespacedName) []plan.Action {
+	r, m := e.reconciler, e.reconciler.memories.of(set)
+	if !m.caughtUp || m.expectations.pending(r.view) != "" {
+		return nil
+	}
+	snapshot, err := load(ctx, r.view, set, r.clock.Now())
+	if err != nil || m.uid != snapshot.Set.UID || lostRevision(&snapshot) != m.lost {
+		return nil
+	}
+	r.recall(&snapshot, m)
+	return plan.Make(snapshot).Actions
+}

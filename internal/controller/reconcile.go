@@ -94,12 +94,17 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 			return reconcile.Result{RequeueAfter: firstRetry}, err
 		}
 	}
-	snapshot.FirstSeen, snapshot.Failures, snapshot.Refused, snapshot.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
-	snapshot.Template = m.templateOf(snapshot.Set)
+	r.recall(&snapshot, m)
 	m.planned, m.changedAt = m.refused, m.unplanned.taken(snapshot.Now)
 	made := plan.Make(snapshot)
 	r.metrics.planned(key, snapshot.Set, &made, r.clock.Since(snapshot.Now))
 	return r.carryOut(ctx, snapshot.Set, &made, m)
+}
+
+// recall adds to a snapshot what is remembered.
+func (r *reconciler) recall(s *plan.Snapshot, m *memory) {
+	s.FirstSeen, s.Failures, s.Refused, s.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
+	s.Template = m.templateOf(s.Set)
 }
 
 // counted notes a change that only a set's status counts, and returns when the set is

@@ -33,6 +33,8 @@ type instance struct {
 	pausedUntil       time.Time
 	due               map[types.NamespacedName]time.Time
 	failures          map[types.NamespacedName]int
+	heard             time.Time                          // when it observed something last
+	looked            map[types.NamespacedName]time.Time // when it looked at a set last
 
 	// What a truthful view may be as old as, for the judge: see judge.floor.
 	tookOver  int64
@@ -48,7 +50,7 @@ func (w *World) startController(past time.Duration) *instance {
 	i := &instance{
 		w: w, name: fmt.Sprintf("controller %d", len(w.instances)+1), leads: true,
 		feeds: map[apiserver.Kind]*feed{}, due: map[types.NamespacedName]time.Time{},
-		failures: map[types.NamespacedName]int{}, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
+		failures: map[types.NamespacedName]int{}, looked: map[types.NamespacedName]time.Time{}, heard: w.now, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
 	}
 	link := link{i: i}
 	i.engine = controller.NewEngine(controller.Surroundings{Client: link, Fresh: link, Recorder: link, Clock: link})
@@ -104,7 +106,7 @@ func (i *instance) reconcile(set types.NamespacedName) {
 	i.ownSince = map[int64]apiserver.Kind{}
 	i.tellView(set.Name)
 	defer func() {
-		i.busy = false
+		i.busy, i.looked[set] = false, i.w.now
 		i.remember()
 		if caught := recover(); caught != nil && caught != (stopped{i}) {
 			panic(caught)
@@ -173,6 +175,7 @@ func (i *instance) observe(f *feed, version int64) {
 		if e.Type == deleted {
 			delete(f.seen, e.Object.GetName())
 		}
+		i.heard = i.w.now
 		calls, err := i.engine.Observe(e.Object.DeepCopyObject().(client.Object), e.Type == deleted)
 		i.w.must(err)
 		i.answer(calls)

@@ -23,7 +23,7 @@ type promise struct {
 func promises() []promise {
 	return []promise{
 		oneRunningPod, inOrder, updateWithinBudget, claimsAreKept, revisionsAreTrue,
-		othersAreLeftAlone, statusIsTrue, statusIsInTime, itSettles, workIsBounded,
+		othersAreLeftAlone, statusIsTrue, statusIsInTime, doneAtOnce, itSettles, workIsBounded,
 	}
 }
 
@@ -48,6 +48,7 @@ type judge struct {
 	images      map[string]string // of revisions, by name, as they were created
 	changes     int               // made by others than the controllers
 	punctuality punctuality
+	silence     time.Time // that has been listened to: when it began
 }
 
 func newJudge(w *World) *judge {

@@ -39,16 +39,8 @@ func newPunctuality() punctuality {
 
 // punctual says which status is late.
 func (j *judge) punctual() string {
-	w, p := j.w, &j.punctuality
-	leader := w.leader()
-	if leader.skew != 0 { // and back again: where clocks do not only go forward, times lie ahead
-		p.excused = w.now.Add(mostSkew + recovery)
-	}
-	isSlow := w.script.Faults.Slow > 0 && !w.calm
-	if p.faults != w.counts.Faults || isSlow || leader.isBehind() {
-		p.faults, p.excused = w.counts.Faults, later(p.excused, w.now.Add(recovery))
-	}
-	if w.now.Before(p.excused) {
+	w, p, leader := j.w, &j.punctuality, j.w.leader()
+	if j.excused() {
 		clear(p.since)
 		return ""
 	}
@@ -70,6 +62,19 @@ func (j *judge) punctual() string {
 		}
 	}
 	return ""
+}
+
+// excused reports whether the leader cannot be in time, or could not until a while ago.
+func (j *judge) excused() bool {
+	w, p, leader := j.w, &j.punctuality, j.w.leader()
+	if leader.skew != 0 { // and back again: where clocks do not only go forward, times lie ahead
+		p.excused = w.now.Add(mostSkew + recovery)
+	}
+	isSlow := w.script.Faults.Slow > 0 && !w.calm
+	if p.faults != w.counts.Faults || isSlow || leader.isBehind() {
+		p.faults, p.excused = w.counts.Faults, latest(p.excused, w.now.Add(recovery))
+	}
+	return w.now.Before(p.excused)
 }
 
 // misstated says what is wrong with a set's status by what the controller has heard.
@@ -94,7 +99,7 @@ func (i *instance) isBehind() bool {
 	return false
 }
 
-func later(a, b time.Time) time.Time {
+func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

@@ -99,7 +99,15 @@ var mutants = []mutant{
 		"a change that the status counts waits for two seconds", "not more than a second behind", "controller/memory.go",
 		"	return max(0, u.since.Add(statusDelay).Sub(now))", "	return max(0, u.since.Add(2*statusDelay).Sub(now))",
 	},
-	// 9. It settles.
+	// 9. At once.
+	{
+		"what a pod's status says means nothing", "What may be done is done within a second", "controller/weigh.go",
+		"	return !reflect.DeepEqual(&before.Status, &after.Status) || // most often\n", "	return",
+	}, {
+		"a removed pod wakes nobody", "What may be done is done within a second", "controller/engine.go",
+		"		return e.calls(decisive, was, is), nil", "		return e.calls(nothing, was, is), nil",
+	},
+	// 10. It settles.
 	{
 		"an error ends the matter", "When the faults stop", "controller/reconcile.go",
 		"	return result, failed\n", "	return result, nil\n",
@@ -110,7 +118,7 @@ var mutants = []mutant{
 		"a bad revision is waited for", "When the faults stop", "plan/update.go",
 		"		if m.state == Stuck && p.outdated(m)", "		if false && p.outdated(m)",
 	},
-	// 10. Bounded work.
+	// 11. Bounded work.
 	{
 		"the status is written though it has not changed", "out of proportion", "controller/reconcile.go",
 		"current := equality.Semantic.DeepEqual(set.Status, made.Status)", "current := equality.Semantic.DeepEqual(set.Status, made.Status) && set.Generation == 0",
