@@ -96,7 +96,8 @@ func (r *reconciler) versionNow(ctx context.Context, pod *corev1.Pod, m *memory)
 	return now.ResourceVersion, nil
 }
 
-// catchUpRevisions has the set wait for the revisions that its status names.
+// catchUpRevisions has the set wait for those of its revisions that its status names.
+// One that an earlier set of its name left is not waited for.
 func (r *reconciler) catchUpRevisions(ctx context.Context, s plan.Snapshot, set *appsv1.StatefulSet, m *memory) (bool, error) {
 	current := true
 	for _, name := range unknownRevisions(set, s.Revisions) {
@@ -105,7 +106,7 @@ func (r *reconciler) catchUpRevisions(ctx context.Context, s plan.Snapshot, set 
 		if client.IgnoreNotFound(err) != nil {
 			return false, err
 		}
-		if err == nil {
+		if err == nil && len(ownRevisions(set, []*appsv1.ControllerRevision{revision})) > 0 {
 			m.expectations.wrote(kindRevision, revision.ResourceVersion)
 			current = false
 		}

@@ -158,6 +158,25 @@ func TestAStatusThatIsRefusedTwiceIsNotWrittenAgainBeforeTheCacheShowsWhy(t *tes
 	}
 }
 
+// Its name may be in the status, since the set's own gets the same, but the caches will
+// never show it as the set's.
+func TestARevisionThatIsNotTheSetsIsNotWaitedFor(t *testing.T) {
+	for whose, uid := range map[string]types.UID{"the set's": "uid-web", "an earlier set's": "uid-earlier"} {
+		set := web(3)
+		r, err := revision.New(set, 1, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.OwnerReferences[0].UID = uid
+		set.Status.UpdateRevision = r.Name
+		w := newWorld(t, set, r)
+		current, err := w.r.catchUpRevisions(t.Context(), plan.Snapshot{Set: set}, set, &memory{})
+		if err != nil || current != (uid != set.UID) {
+			t.Errorf("the caches do not show the revision, which is %s: they are current: %t, %v", whose, current, err)
+		}
+	}
+}
+
 // Everything that a set owned may be gone, and be made again and again, before the
 // cache shows that the set is gone.
 func TestNothingIsMadeForASetThatIsGoneAndStillInTheCache(t *testing.T) {
