@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -27,14 +28,14 @@ var statusIsInTime = promise{
 
 // punctuality is what a judge knows of how late statuses are.
 type punctuality struct {
-	faults  int                  // that there were
-	excused time.Time            // until when a fault is one
-	since   map[string]time.Time // since when a set's written status has not been true
-	written map[string]*appsv1.StatefulSetStatus
+	faults  int                     // that there were
+	excused time.Time               // until when a fault is one
+	since   map[types.UID]time.Time // since when a set's written status has not been true
+	written map[types.UID]*appsv1.StatefulSetStatus
 }
 
 func newPunctuality() punctuality {
-	return punctuality{since: map[string]time.Time{}, written: map[string]*appsv1.StatefulSetStatus{}}
+	return punctuality{since: map[types.UID]time.Time{}, written: map[types.UID]*appsv1.StatefulSetStatus{}}
 }
 
 // punctual says which status is late.
@@ -44,19 +45,19 @@ func (j *judge) punctual() string {
 		clear(p.since)
 		return ""
 	}
-	for name, object := range leader.feeds[sets].seen {
-		set := object.(*appsv1.StatefulSet)
+	for _, name := range sortedKeys(leader.feeds[sets].seen) {
+		set := leader.feeds[sets].seen[name].(*appsv1.StatefulSet)
 		words := leader.misstated(set)
-		if words == "" || !reflect.DeepEqual(p.written[name], &set.Status) {
-			delete(p.since, name)
-			p.written[name] = &set.Status
+		if words == "" || !reflect.DeepEqual(p.written[set.UID], &set.Status) {
+			delete(p.since, set.UID)
+			p.written[set.UID] = &set.Status
 		}
 		if words == "" {
 			continue
 		}
-		since, was := p.since[name]
+		since, was := p.since[set.UID]
 		if !was {
-			p.since[name] = w.now
+			p.since[set.UID] = w.now
 		} else if late := w.now.Sub(since); late > mostBehind {
 			return fmt.Sprintf("%s, for %s", words, late)
 		}
