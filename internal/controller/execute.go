@@ -57,8 +57,8 @@ func atOnce(n int, do func(int)) {
 }
 
 // do carries out the actions of one plan for the set, for about longestPass. It returns
-// those that it has not done: they failed or, if there is nothing else, it has run out of
-// time, which is said.
+// those that were not done, since they failed, or those before them in their turn, or
+// because it ran out of time, which is said.
 func (e *executor) do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *memory) (undone []plan.Action, ranOut bool, err error) {
 	pass := &pass{executor: e, set: set, memory: m, ends: e.clock.Now().Add(longestPass)}
 	pass.mayAdopt = sync.OnceValue(func() error { return pass.adoptable(ctx) })
@@ -87,8 +87,8 @@ type pass struct {
 	memory   *memory
 	mayAdopt func() error // looks once, see adoptable
 	ends     time.Time
-	done     bool // something was
-	ranOut   bool // it ended before its time came for all
+	done     bool // whether any action was
+	ranOut   bool // it had no time for all
 	undone   []plan.Action
 	mu       sync.Mutex // guards memory.refused and memory.news
 }

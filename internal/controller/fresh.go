@@ -201,7 +201,8 @@ func (p *pass) stillAsked(ctx context.Context) error {
 
 // claimsUsable returns an error unless each claim of a pod to be created exists
 // and is to stay: a pod bound to a claim in deletion would hold it back, and lose
-// its data when the pod goes (kubernetes#74374). Those written just now, as they were seen, are left out.
+// its data when the pod goes (kubernetes#74374). Those written just now, as they were
+// seen, are left out.
 func (p *pass) claimsUsable(ctx context.Context, pod *corev1.Pod, written []plan.Action) error {
 	ordinal, err := strconv.Atoi(pod.Labels[appsv1.PodIndexLabel])
 	if err != nil {

@@ -129,7 +129,7 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	if wait == 0 || !samePods(&set.Status, &made.Status) {
 		statusDue, statusErr = r.report(ctx, set, made, ranOut, m)
 	}
-	if ranOut { // what has failed is tried again soon enough
+	if ranOut { // it got further, and the next pass meets again what has failed in this one
 		return reconcile.Result{RequeueAfter: goOn}, nil
 	}
 	result := reconcile.Result{RequeueAfter: soonest(wait, soonest(made.RequeueAfter, statusDue))}

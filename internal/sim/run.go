@@ -82,8 +82,12 @@ func simpler(r Result) []Script {
 		}
 	}
 	f := r.Script.Faults
-	for kind := -1; kind < faultKinds; kind++ {
-		if without := withOut(f, kind); without != f {
+	fewer := []Faults{{}}
+	for kind := range faultKinds {
+		fewer = append(fewer, withOut(f, kind))
+	}
+	for _, without := range fewer {
+		if without != f {
 			add(func(s *Script) { s.Faults = without })
 		}
 	}
@@ -106,11 +110,8 @@ func before(moves []Move, t time.Duration) []Move {
 // faultKinds is how many kinds of faults there are.
 const faultKinds = 9
 
-// withOut is the faults without those of one kind, or none for -1.
+// withOut is the faults without those of one kind.
 func withOut(f Faults, kind int) Faults {
-	if kind < 0 {
-		return Faults{}
-	}
 	for i, rate := range []*int{&f.Refused, &f.TimedOut, &f.Lost, &f.Crash, &f.Reconnects, &f.Stubborn} {
 		if i == kind {
 			*rate = 0
