@@ -23,9 +23,11 @@ import (
 )
 
 const (
-	// largestBatch bounds the writes under way for one set, and how far a pass goes beyond
-	// its time.
-	largestBatch = 32
+	// usualBatch bounds the writes under way for one set, and how far a pass goes beyond
+	// its time, unless more at a time are faster.
+	usualBatch = 32
+	// largestBatch bounds them then.
+	largestBatch = 512
 	// mostFailures is how many failed writes end a batch of independent ones:
 	// enough that one bad object does not hide the others, and few enough that a
 	// quota is not hammered.
@@ -120,13 +122,15 @@ func (p *pass) inTurn(ctx context.Context, actions []plan.Action) error {
 // on, so that what is refused once is not sent a hundred times.
 func (p *pass) batches(ctx context.Context, actions []plan.Action) error {
 	var failed []error
-	size := max(1, p.memory.batch)
+	next := p.memory.batch
+	next.size = max(1, next.size)
 	for len(actions) > 0 && len(failed) < mostFailures && !p.isOver() {
-		batch := actions[:min(size, len(actions))]
+		batch := actions[:min(next.size, len(actions))]
 		actions = actions[len(batch):]
-		size = min(2*size, largestBatch)
 		errs := make([]error, len(batch))
+		began := p.clock.Now()
 		p.each(len(batch), func(i int) { errs[i] = p.perform(ctx, batch[i]) })
+		next = next.after(p.clock.Since(began))
 		for i, err := range errs {
 			if err == nil {
 				p.done = true
@@ -134,15 +138,40 @@ func (p *pass) batches(ctx context.Context, actions []plan.Action) error {
 			}
 			failed = append(failed, err)
 			p.undone = append(p.undone, batch[i])
-			size = 2
+			next = pacing{size: 2}
 		}
 	}
 	p.undone = append(p.undone, actions...)
-	p.memory.batch = 0
+	p.memory.batch = pacing{}
 	if p.ranOut {
-		p.memory.batch = size
+		p.memory.batch = next
 	}
 	return joined(failed)
+}
+
+// pacing is how many writes to make at a time, and how fast the last ones were.
+type pacing struct {
+	size int
+	last int           // the size before
+	each time.Duration // what one write of the last batch took, as if one came after the other
+}
+
+// after is the pacing after a batch that took so long. Twice as many follow. Beyond
+// usualBatch they do only while a batch fills a pass and twice as many are faster: behind
+// a webhook that takes its time they are, at a server that is busy they are not.
+func (p pacing) after(took time.Duration) pacing {
+	next := pacing{size: p.size, last: p.size, each: took / time.Duration(p.size)}
+	switch faster, slower := 3*next.each <= 2*p.each, 2*next.each > 3*p.each; {
+	case p.size < usualBatch:
+		next.size = min(2*p.size, usualBatch)
+	case faster && took >= longestPass:
+		next.size = min(2*p.size, largestBatch)
+	case p.size > usualBatch && p.last < p.size: // it was not worth it
+		next.size = p.last
+	case slower:
+		next.size = max(p.size/2, usualBatch)
+	}
+	return next
 }
 
 // joined is the errors as one. Conflicts only matter where nothing worse

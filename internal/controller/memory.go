@@ -22,7 +22,7 @@ type memory struct {
 	caughtUp     bool   // the expectations hold all that was so when the set was first seen
 	lost         string // the revision that was looked for in vain; see lostRevision
 	expectations expectations
-	batch        int // how many writes a pass that ran out of time would have made next
+	batch        pacing // of the writes that a pass which ran out of time would have made next
 	failures     map[int]plan.Failure
 	refused      *plan.Refusal
 	planned      *plan.Refusal       // the one that the present plan knows of

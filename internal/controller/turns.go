@@ -55,7 +55,7 @@ type turns struct {
 func newTurns(workers int) turns {
 	n := float64(workers)
 	return turns{
-		limit: 2 * n, least: n, most: 2 * n,
+		limit: 2 * n, least: n, most: 4 * n,
 		moving: map[types.NamespacedName]turn{}, waits: map[types.NamespacedName]bool{},
 	}
 }

@@ -146,10 +146,11 @@ func TestAsManySetsMoveAsAreDoneInTime(t *testing.T) {
 		took        func(moving float64) time.Duration
 		least, most float64
 	}{
-		"always easy":      {always(easyTurn), 32, 32},
+		"always easy":      {always(easyTurn), 64, 64},
 		"neither":          {always(easyTurn + 1), 24, 24},
 		"always hard":      {always(hardTurn), 16, 16},
 		"longer with each": {each(32), 20, 28},
+		"with many":        {each(64), 41, 55},
 		"hard with fewest": {each(16), 16, 16},
 	} {
 		q, now := newTurns(16), time.Unix(0, 0)
