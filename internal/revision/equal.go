@@ -17,79 +17,35 @@ func SameTemplate(a, b []byte) bool {
 	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
 		return false
 	}
-	return sameObject("", x, y)
+	return sameObject(root, x, y)
 }
 
-// defaults holds, for a field or for a field of a particular parent, the value
-// that the API server gives it in a pod template when it is left out (Kubernetes
-// 1.37, pkg/apis/core/v1; an integration test holds them against it).
-// imagePullPolicy is not here: it depends on the image.
-var defaults = map[string]any{
-	"restartPolicy":                         "Always",
-	"dnsPolicy":                             "ClusterFirst",
-	"schedulerName":                         "default-scheduler",
-	"terminationGracePeriodSeconds":         float64(30),
-	"terminationMessagePath":                "/dev/termination-log",
-	"terminationMessagePolicy":              "File",
-	"securityContext":                       map[string]any{},
-	"resources":                             map[string]any{},
-	"emptyDir":                              map[string]any{},
-	"metadata":                              map[string]any{},
-	"ports.protocol":                        "TCP",
-	"timeoutSeconds":                        float64(1),
-	"periodSeconds":                         float64(10),
-	"successThreshold":                      float64(1),
-	"failureThreshold":                      float64(3),
-	"httpGet.path":                          "/",
-	"httpGet.scheme":                        "HTTP",
-	"grpc.service":                          "",
-	"fieldRef.apiVersion":                   "v1",
-	"fileKeyRef.optional":                   false,
-	"secret.defaultMode":                    float64(0o644),
-	"configMap.defaultMode":                 float64(0o644),
-	"downwardAPI.defaultMode":               float64(0o644),
-	"projected.defaultMode":                 float64(0o644),
-	"serviceAccountToken.expirationSeconds": float64(3600),
-	"hostPath.type":                         "",
-	"spec.volumeMode":                       "Filesystem",
-	"iscsi.iscsiInterface":                  "default",
-	"rbd.pool":                              "rbd",
-	"rbd.user":                              "admin",
-	"rbd.keyring":                           "/etc/ceph/keyring",
-	"azureDisk.cachingMode":                 "ReadWrite",
-	"azureDisk.fsType":                      "ext4",
-	"azureDisk.readOnly":                    false,
-	"azureDisk.kind":                        "Shared",
-	"scaleIO.storageMode":                   "ThinProvisioned",
-	"scaleIO.fsType":                        "xfs",
-}
-
-func sameObject(parent string, a, b map[string]any) bool {
+func sameObject(s *shape, a, b map[string]any) bool {
 	for key, x := range a {
-		if y := b[key]; y != nil && x != nil && !same(key, x, y) || y == nil && !omissible(parent, key, x, a) {
+		if y := b[key]; y != nil && x != nil && !same(s.within(key), x, y) || y == nil && !s.omissible(key, x, a) {
 			return false
 		}
 	}
 	for key, y := range b {
-		if a[key] == nil && !omissible(parent, key, y, b) {
+		if a[key] == nil && !s.omissible(key, y, b) {
 			return false
 		}
 	}
 	return true
 }
 
-func same(key string, a, b any) bool {
+func same(s *shape, a, b any) bool {
 	switch x := a.(type) {
 	case map[string]any:
 		y, ok := b.(map[string]any)
-		return ok && sameObject(key, x, y)
+		return ok && sameObject(s, x, y)
 	case []any:
 		y, ok := b.([]any)
 		if !ok || len(x) != len(y) {
 			return false
 		}
 		for i := range x {
-			if !same(key, x[i], y[i]) {
+			if !same(s, x[i], y[i]) {
 				return false
 			}
 		}
@@ -99,28 +55,35 @@ func same(key string, a, b any) bool {
 	}
 }
 
-// omissible reports whether leaving the field out says the same as its value.
-func omissible(parent, key string, value any, object map[string]any) bool {
+// within is the shape of the object, or of the objects in the list, in a field.
+func (s *shape) within(key string) *shape {
+	if s == nil {
+		return nil
+	}
+	return s.fields[key]
+}
+
+// omissible reports whether leaving the field out of the object says the same as its
+// value.
+func (s *shape) omissible(key string, value any, object map[string]any) bool {
 	switch v := value.(type) {
 	case nil:
 		return true
 	case []any:
 		return len(v) == 0
 	}
+	if s == nil {
+		return false
+	}
 	switch {
-	case key == "imagePullPolicy":
-		return value == defaultPullPolicy(object["image"])
-	case parent == "image" && key == "pullPolicy":
-		return value == defaultPullPolicy(object["reference"])
-	case key == "serviceAccount": // the old spelling of serviceAccountName
+	case key == s.pullPolicy && key != "":
+		return value == defaultPullPolicy(object[s.image])
+	case s == podSpec && key == "serviceAccount": // the old spelling of serviceAccountName
 		return value == object["serviceAccountName"]
 	}
-	if d, ok := defaults[parent+"."+key]; ok {
-		return reflect.DeepEqual(value, d)
-	}
-	d, ok := defaults[key]
-	if empty, isMap := value.(map[string]any); ok && isMap {
-		return sameObject(key, empty, map[string]any{})
+	d, ok := s.defaults[key]
+	if v, isMap := value.(map[string]any); ok && isMap {
+		return sameObject(s.within(key), v, map[string]any{})
 	}
 	return ok && reflect.DeepEqual(value, d)
 }
