@@ -51,6 +51,9 @@ func run(ctx context.Context, args []string) error {
 	} else if err != nil {
 		return err
 	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("there is nothing to do with %q: a flag's value is given as --flag=value", flags.Args())
+	}
 	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
 	if err != nil {
 		return fmt.Errorf("no cluster to run against, give --kubeconfig: %w", err)

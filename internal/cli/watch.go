@@ -92,12 +92,14 @@ func (w *watcher) run(ctx context.Context, snapshot func(context.Context) (plan.
 	}
 }
 
-// complete is what `kubectl rollout status` waits for, by the pods themselves:
-// the status that is stored may be a second behind them.
+// complete is what `kubectl rollout status` waits for, by the pods themselves: the status
+// that is stored may be a second behind them. With a partition, or where outdated pods
+// wait for their user to delete them, it is complete as far as the strategy goes.
 func complete(s plan.Snapshot, p plan.Plan) bool {
 	want := identity.OrdinalsOf(s.Set).Count
-	return s.Set.Status.ObservedGeneration >= s.Set.Generation &&
-		int(p.Status.UpdatedReplicas) == want && int(p.Status.AvailableReplicas) == want && len(s.Pods) == want
+	moves := len(p.Waits) > 0 || slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind() == "pod" })
+	return s.Set.Status.ObservedGeneration >= s.Set.Generation && !moves &&
+		int(p.Status.AvailableReplicas) == want && len(s.Pods) == want
 }
 
 func (w *watcher) draw(s plan.Snapshot, p plan.Plan) {

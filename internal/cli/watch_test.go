@@ -75,6 +75,21 @@ func TestWatchBelievesThePodsAndNotAStatusThatIsBehind(t *testing.T) {
 	}
 }
 
+func TestWatchEndsAsFarAsTheStrategyGoes(t *testing.T) {
+	for strategy, want := range map[appsv1.StatefulSetUpdateStrategyType]bool{
+		appsv1.OnDeleteStatefulSetStrategyType:      true,
+		appsv1.RollingUpdateStatefulSetStrategyType: false,
+	} {
+		s := world(t, true, appsv1.StatefulSetStatus{ObservedGeneration: 2})
+		s.Set.Generation, s.Set.Spec.UpdateStrategy.Type = 2, strategy
+		s.Set.Status.CurrentRevision = s.Revisions[0].Name
+		s.Set.Spec.Template.Annotations = map[string]string{"changed": "yes"}
+		if got := complete(s, plan.Make(s)); got != want {
+			t.Errorf("%s with an outdated pod: complete: %v, want %v", strategy, got, want)
+		}
+	}
+}
+
 func TestWatchThatEndsEarlySaysWhatItWaitedFor(t *testing.T) {
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {

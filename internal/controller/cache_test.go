@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -248,6 +249,7 @@ func TestFlagsSetOptionsAndRefuseNonsense(t *testing.T) {
 		{func(*Options) {}, true},
 		{func(o *Options) { o.Workers = 0 }, false},
 		{func(o *Options) { o.QPS = 0 }, false},
+		{func(o *Options) { o.QPS = float32(math.NaN()) }, false},
 	} {
 		o := DefaultOptions()
 		test.edit(&o)

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -52,7 +53,7 @@ func indexers(object client.Object) toolscache.Indexers {
 		return toolscache.Indexers{bySet: index(podSets)}
 	case *appsv1.ControllerRevision:
 		// Revisions without an owner are indexed under the empty name.
-		return toolscache.Indexers{bySet: index(func(o metav1.Object) []string { return []string{owningSet(o)} })}
+		return toolscache.Indexers{bySet: index(revisionSets)}
 	case *appsv1.StatefulSet:
 		return toolscache.Indexers{byGoverning: index(func(o metav1.Object) []string {
 			return []string{o.(*appsv1.StatefulSet).Spec.ServiceName}
@@ -146,10 +147,11 @@ func (v *cachedView) concerns(object client.Object) []reconcile.Request {
 	case *corev1.Service:
 		return v.sets(byGoverning, client.ObjectKeyFromObject(object).String())
 	case *appsv1.ControllerRevision:
-		if set := owningSet(object); set != "" {
-			return requests(object.GetNamespace(), []string{set})
+		sets := revisionSets(object)
+		if slices.Contains(sets, "") {
+			return v.sets(toolscache.NamespaceIndex, object.GetNamespace())
 		}
-		return v.sets(toolscache.NamespaceIndex, object.GetNamespace())
+		return requests(object.GetNamespace(), sets)
 	}
 	return requests(object.GetNamespace(), []string{object.GetName()})
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -29,14 +30,19 @@ type Recorder interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
-// warn records each warning once for as long as it holds.
+// warn records each warning once for as long as it holds, or as events are kept.
 func (r *reconciler) warn(set *appsv1.StatefulSet, events []plan.Event, m *memory) {
-	holding := map[plan.Event]bool{}
+	now, holding := r.clock.Now(), map[plan.Event]time.Time{}
 	for _, e := range events {
-		if !m.warned[e] && !holding[e] {
-			record(r.recorder, set, e)
+		if _, has := holding[e]; has {
+			continue
 		}
-		holding[e] = true
+		at, has := m.warned[e]
+		if !has || now.Sub(at) >= repeatAfter {
+			record(r.recorder, set, e)
+			at = now
+		}
+		holding[e] = at
 	}
 	m.warned = holding
 }
@@ -57,21 +63,32 @@ func (r *reconciler) announce(set *appsv1.StatefulSet, m *memory) {
 	m.news, m.newsDue = nil, time.Time{}
 }
 
-// merged makes one event of those that have the same reason, as far as a note has
-// room: an event for every pod would cost the API server as much as the pods.
+// merged makes one event of those that have the same reason, and counts those that its
+// note has no room for: an event for every pod would cost the API server as much as the
+// pods, and client-go takes those of one reason and one version of the set for the same.
 func merged(news []plan.Event) []plan.Event {
+	const roomToCount = len("; and 1000000 more")
 	var all []plan.Event
-	last := map[string]int{} // by reason, the index in all of the event to add to
+	more, last := []int{}, map[string]int{} // by index in all; by reason, that index
 	for _, e := range news {
 		i, ok := last[e.Reason]
-		if !ok || len(all[i].Message)+len("; ")+len(e.Message) > longestNote {
+		if !ok {
 			last[e.Reason] = len(all)
-			all = append(all, e)
+			all, more = append(all, e), append(more, 0)
+			continue
+		}
+		if all[i].Pod != e.Pod {
+			all[i].Pod = ""
+		}
+		if more[i] > 0 || len(all[i].Message)+len("; ")+len(e.Message) > longestNote-roomToCount {
+			more[i]++
 			continue
 		}
 		all[i].Message += "; " + e.Message
-		if all[i].Pod != e.Pod {
-			all[i].Pod = ""
+	}
+	for i, n := range more {
+		if n > 0 {
+			all[i].Message += fmt.Sprintf("; and %d more", n)
 		}
 	}
 	return all

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -20,21 +19,6 @@ import (
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
 	"ordinal.dev/ordinal/internal/revision"
-)
-
-const (
-	// usualBatch bounds the writes under way for one set, and how far a pass goes beyond
-	// its time, unless more at a time are faster.
-	usualBatch = 32
-	// largestBatch bounds them then.
-	largestBatch = 512
-	// mostFailures is how many failed writes end a batch of independent ones:
-	// enough that one bad object does not hide the others, and few enough that a
-	// quota is not hammered.
-	mostFailures = 3
-	// longestPass is about how long a plan's writes take before the next plan is made: two
-	// passes, and the caches' delays after them, fit into statusDelay.
-	longestPass = statusDelay * 3 / 10
 )
 
 // executor makes a plan's writes.
@@ -62,7 +46,7 @@ func atOnce(n int, do func(int)) {
 // those that were not done, since they failed, or those before them in their turn, or
 // because it ran out of time, which is said.
 func (e *executor) do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *memory) (undone []plan.Action, ranOut bool, err error) {
-	pass := &pass{executor: e, set: set, memory: m, ends: e.clock.Now().Add(longestPass)}
+	pass := &pass{executor: e, set: set, memory: m, ends: e.clock.Now().Add(longestPass), failed: map[writeSort]int{}}
 	pass.mayAdopt = sync.OnceValue(func() error { return pass.adoptable(ctx) })
 	var first, inTurn, rest []plan.Action
 	for _, a := range actions {
@@ -80,98 +64,6 @@ func (e *executor) do(ctx context.Context, set *appsv1.StatefulSet, actions []pl
 	}
 	err = joined([]error{pass.inTurn(ctx, inTurn), pass.batches(ctx, rest)})
 	return pass.undone, pass.ranOut, err
-}
-
-// pass is one plan being carried out.
-type pass struct {
-	*executor
-	set      *appsv1.StatefulSet
-	memory   *memory
-	mayAdopt func() error // looks once, see adoptable
-	ends     time.Time
-	done     bool // whether any action was
-	ranOut   bool // it had no time for all
-	undone   []plan.Action
-	mu       sync.Mutex // guards memory.refused and memory.news
-}
-
-// isOver reports whether the pass has run out of time. One that has done nothing has
-// not: what is refused slowly must not keep the rest from its turn.
-func (p *pass) isOver() bool {
-	p.ranOut = p.ranOut || p.done && !p.clock.Now().Before(p.ends)
-	return p.ranOut
-}
-
-// inTurn performs actions one after the other, up to the first that fails.
-func (p *pass) inTurn(ctx context.Context, actions []plan.Action) error {
-	for i, a := range actions {
-		if p.isOver() {
-			p.undone = append(p.undone, actions[i:]...)
-			return nil
-		}
-		if err := p.perform(ctx, a); err != nil {
-			p.undone = append(p.undone, actions[i:]...)
-			return err
-		}
-		p.done = true
-	}
-	return nil
-}
-
-// batches performs independent actions in parallel, in batches of 1, 2, 4 and so
-// on, so that what is refused once is not sent a hundred times.
-func (p *pass) batches(ctx context.Context, actions []plan.Action) error {
-	var failed []error
-	next := p.memory.batch
-	next.size = max(1, next.size)
-	for len(actions) > 0 && len(failed) < mostFailures && !p.isOver() {
-		batch := actions[:min(next.size, len(actions))]
-		actions = actions[len(batch):]
-		errs := make([]error, len(batch))
-		began := p.clock.Now()
-		p.each(len(batch), func(i int) { errs[i] = p.perform(ctx, batch[i]) })
-		next = next.after(p.clock.Since(began))
-		for i, err := range errs {
-			if err == nil {
-				p.done = true
-				continue
-			}
-			failed = append(failed, err)
-			p.undone = append(p.undone, batch[i])
-			next = pacing{size: 2}
-		}
-	}
-	p.undone = append(p.undone, actions...)
-	p.memory.batch = pacing{}
-	if p.ranOut {
-		p.memory.batch = next
-	}
-	return joined(failed)
-}
-
-// pacing is how many writes to make at a time, and how fast the last ones were.
-type pacing struct {
-	size int
-	last int           // the size before
-	each time.Duration // what one write of the last batch took, as if one came after the other
-}
-
-// after is the pacing after a batch that took so long. Twice as many follow. Beyond
-// usualBatch they do only while a batch fills a pass and twice as many are faster: behind
-// a webhook that takes its time they are, at a server that is busy they are not.
-func (p pacing) after(took time.Duration) pacing {
-	next := pacing{size: p.size, last: p.size, each: took / time.Duration(p.size)}
-	switch faster, slower := 3*next.each <= 2*p.each, 2*next.each > 3*p.each; {
-	case p.size < usualBatch:
-		next.size = min(2*p.size, usualBatch)
-	case faster && took >= longestPass:
-		next.size = min(2*p.size, largestBatch)
-	case p.size > usualBatch && p.last < p.size: // it was not worth it
-		next.size = p.last
-	case slower:
-		next.size = max(p.size/2, usualBatch)
-	}
-	return next
 }
 
 // joined is the errors as one. Conflicts only matter where nothing worse
@@ -203,32 +95,20 @@ func (p *pass) perform(ctx context.Context, a plan.Action) error {
 	}
 	err := p.write(ctx, a)
 	p.metrics.wrote(kindOf(a.Object), string(a.Verb), err)
-	if apierrors.IsConflict(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-		return err // nothing that a user could act on
-	}
 	event, ok := a.Event(p.set, err)
-	if err != nil {
-		p.refuse(event)
-		return fmt.Errorf("%s %s %s: %w", a.Verb, a.Kind(), a.Object.GetName(), err)
-	}
-	if ok {
-		p.mu.Lock()
-		defer p.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err != nil:
+		p.failed[writeSortOf(a)]++
+		if apierrors.IsConflict(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+			return err // nothing that a user could act on
+		}
+		return refusal{fmt.Errorf("%s %s %s: %w", a.Verb, a.Kind(), a.Object.GetName(), err), event}
+	case ok:
 		p.memory.news = append(p.memory.news, event)
 	}
 	return nil
-}
-
-// refuse records a failure: once for as long as it stays the same. The status tells of
-// it, and must not grow by all that a webhook has to say.
-func (p *pass) refuse(event plan.Event) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	refusal := plan.Refusal{Reason: event.Reason, Message: shorten(event.Message)}
-	if p.memory.refused == nil || *p.memory.refused != refusal {
-		record(p.recorder, p.set, event)
-	}
-	p.memory.refused = &refusal
 }
 
 func (p *pass) write(ctx context.Context, a plan.Action) error {

@@ -78,6 +78,13 @@ func (e *expectations) pending(s seen) kind {
 	return ""
 }
 
+// reset expects nothing any more.
+func (e *expectations) reset() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.written, e.removed = nil, nil
+}
+
 // newer reports whether a is newer than b. A version that is not a number, which
 // no conforming server gives out, is never newer, so that it is not waited for.
 func newer(a, b string) bool {

@@ -208,8 +208,8 @@ func (p *pass) claimsUsable(ctx context.Context, pod *corev1.Pod, written []plan
 	if err != nil {
 		return fmt.Errorf("the pod has no ordinal: %w", err)
 	}
-	for i := range p.set.Spec.VolumeClaimTemplates {
-		name := identity.ClaimName(p.set.Spec.VolumeClaimTemplates[i].Name, p.set.Name, ordinal)
+	for _, template := range identity.ClaimTemplates(p.set) {
+		name := identity.ClaimName(template.Name, p.set.Name, ordinal)
 		if slices.ContainsFunc(written, func(a plan.Action) bool { return a.Object.GetName() == name }) {
 			continue
 		}

@@ -44,7 +44,7 @@ func (v liveView) revisions(ctx context.Context, set types.NamespacedName) ([]*a
 	}
 	var revisions []*appsv1.ControllerRevision
 	for i := range list.Items {
-		if owner := owningSet(&list.Items[i]); owner == "" || owner == set.Name {
+		if sets := revisionSets(&list.Items[i]); slices.Contains(sets, "") || slices.Contains(sets, set.Name) {
 			revisions = append(revisions, &list.Items[i])
 		}
 	}

@@ -18,22 +18,24 @@ import (
 type memory struct {
 	uid          types.UID // of the set, not only of its name
 	firstSeen    time.Time
-	uncertain    bool   // the last write may have been made, or not
-	caughtUp     bool   // the expectations hold all that was so when the set was first seen
-	lost         string // the revision that was looked for in vain; see lostRevision
+	uncertain    bool      // the last write may have been made, or not
+	caughtUp     bool      // the expectations hold all that was so when the set was first seen
+	staleSince   time.Time // since when the caches have not shown what was expected
+	lost         string    // the revision that was looked for in vain; see lostRevision
 	expectations expectations
 	batch        pacing // of the writes that a pass which ran out of time would have made next
 	failures     map[int]plan.Failure
 	refused      *plan.Refusal
-	planned      *plan.Refusal       // the one that the present plan knows of
-	told         *plan.Refusal       // the one that the written status tells of
-	warned       map[plan.Event]bool // warnings that hold and have been recorded
-	news         []plan.Event        // what was done, and is not recorded yet
-	newsDue      time.Time           // when there is room for the news; zero before that is known
-	changedAt    time.Time           // when the first change came that the present plan was made for
-	behindSince  time.Time           // since when the written status or the events are out of date
-	conflicts    int                 // plans in a row that somebody else's write made void
-	template     []byte              // the revision.Data of the set as of generation; may be nil
+	refusals     map[plan.Event]warning   // those recorded, by events without a message
+	planned      *plan.Refusal            // the one that the present plan knows of
+	told         *plan.Refusal            // the one that the written status tells of
+	warned       map[plan.Event]time.Time // when warnings that hold were recorded last
+	news         []plan.Event             // what was done, and is not recorded yet
+	newsDue      time.Time                // when there is room for the news; zero before that is known
+	changedAt    time.Time                // when the first change came that the present plan was made for
+	behindSince  time.Time                // since when the written status or the events are out of date
+	conflicts    int                      // plans in a row that somebody else's write made void
+	template     []byte                   // the revision.Data of the set as of generation; may be nil
 	generation   int64
 	unplanned    unplanned
 }
@@ -49,6 +51,22 @@ func (m *memory) templateOf(set *appsv1.StatefulSet) []byte {
 		m.template, m.generation = data, set.Generation
 	}
 	return m.template
+}
+
+// doubt gives up what the caches are expected to show when they have not for longestStale,
+// so that the set is looked at afresh, and reports whether it did. They may be behind,
+// and are waited for again then. Or what was expected will never be: a proxy may have
+// answered that an object is gone, which is still there.
+func (m *memory) doubt(now time.Time) bool {
+	if m.staleSince.IsZero() {
+		m.staleSince = now
+	}
+	if now.Sub(m.staleSince) < longestStale {
+		return false
+	}
+	m.expectations.reset()
+	m.staleSince, m.caughtUp, m.uncertain = time.Time{}, false, true
+	return true
 }
 
 // untilNews is how long the news wait for room; zero if none do.

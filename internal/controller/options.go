@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -51,8 +52,8 @@ func (o *Options) validate() error {
 	if o.Workers < 1 {
 		return fmt.Errorf("workers is %d: at least 1 is needed", o.Workers)
 	}
-	if o.QPS == 0 {
-		return fmt.Errorf("qps is 0: give a limit, or -1 for none")
+	if qps := float64(o.QPS); qps == 0 || math.IsNaN(qps) || math.IsInf(qps, 0) {
+		return fmt.Errorf("qps is %v: give a limit, or -1 for none", qps)
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ const (
 	// staleRetry is when to look again at a cache that is behind, should the
 	// watch event that ends the wait have been missed.
 	staleRetry = time.Second
+	// longestStale is how long the caches are waited for before the API server is asked.
+	longestStale = 30 * time.Second
 	// goOn is when to plan what a pass had no time for: at once.
 	goOn = time.Millisecond
 )
@@ -70,8 +72,12 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	m.unplanned.wait()
 	if behind := m.expectations.pending(r.view); behind != "" {
 		r.metrics.stale(behind)
+		if m.doubt(r.clock.Now()) {
+			log.FromContext(ctx).Info("the caches do not show what was written, so the API server is asked", "kind", behind, "for", longestStale)
+		}
 		return reconcile.Result{RequeueAfter: staleRetry}, nil
 	}
+	m.staleSince = time.Time{}
 	snapshot, err := load(ctx, r.view, key, r.clock.Now())
 	if apierrors.IsNotFound(err) {
 		r.memories.forget(key)
@@ -90,8 +96,10 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		m.caughtUp = m.caughtUp && lost == ""
 	}
 	if !m.caughtUp {
-		if current, err := r.catchUp(ctx, snapshot, m); err != nil || !current {
-			return reconcile.Result{RequeueAfter: firstRetry}, err
+		if current, err := r.catchUp(ctx, snapshot, m); err != nil {
+			return reconcile.Result{}, err
+		} else if !current {
+			return reconcile.Result{RequeueAfter: firstRetry}, nil
 		}
 	}
 	r.recall(&snapshot, m)
@@ -157,7 +165,7 @@ func (r *reconciler) act(ctx context.Context, set *appsv1.StatefulSet, made *pla
 	m.caughtUp = m.caughtUp && !m.uncertain
 	m.failures = failuresBut(undone, made.Failures, m.failures)
 	if err == nil && !ranOut {
-		m.refused = nil
+		m.refused, m.refusals = nil, nil
 	}
 	return ranOut, err
 }

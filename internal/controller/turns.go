@@ -97,24 +97,24 @@ func (t *turns) take(set types.NamespacedName, now time.Time) time.Duration {
 	return next.Sub(now)
 }
 
-// keep notes that something happens to a set that moves.
+// keep notes that a set needs no turn, or has had it, and that something happens to it.
+// One that moves for another reason than a new generation keeps nobody waiting.
 func (t *turns) keep(set types.NamespacedName, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.keepLocked(set, now) && t.limit > 0 {
-		t.begin(set, now)
-		t.keepLocked(set, now)
+	if !t.keepLocked(set, now) {
+		t.leave(set)
 	}
 }
 
-// stir is keep for a set that may move, if it may.
+// stir notes that something happens to a set that may be in line.
 func (t *turns) stir(set types.NamespacedName, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.keepLocked(set, now)
 }
 
-// keepLocked is keep for a set that may move, and reports whether it may. When the
+// keepLocked is keep, and reports whether the set has taken its turn. When the
 // set comes to begin, nothing has happened to it yet.
 func (t *turns) keepLocked(set types.NamespacedName, now time.Time) bool {
 	turn, has := t.moving[set]

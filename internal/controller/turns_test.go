@@ -287,7 +287,18 @@ func TestASetThatMovesDoesNotWaitForItsNextGeneration(t *testing.T) {
 	}
 }
 
-func TestASetThatBeginsWithoutAskingLeavesTheLine(t *testing.T) {
+// A dependency that comes and goes must not keep what mends it in line.
+func TestSetsThatMoveWithoutATurnKeepNobodyWaiting(t *testing.T) {
+	q, sets, now := newTurns(16), numbered(1000), time.Unix(0, 0)
+	for _, set := range sets[1:] {
+		q.keep(set, now)
+	}
+	if wait := q.take(sets[0], now); wait != 0 {
+		t.Errorf("a set waits for %s while pods of others come and go", wait)
+	}
+}
+
+func TestASetThatNeedsNoTurnLeavesTheLine(t *testing.T) {
 	q, sets, now := fixedTurns(1), numbered(3), time.Now()
 	for _, set := range sets {
 		q.take(set, now)

@@ -65,7 +65,8 @@ func load(ctx context.Context, v view, key types.NamespacedName, now time.Time) 
 	return s, nil
 }
 
-// ownRevisions keeps the set's revisions, and those it may adopt.
+// ownRevisions keeps the set's revisions, whatever their labels say now, and those that it
+// may adopt.
 func ownRevisions(set *appsv1.StatefulSet, all []*appsv1.ControllerRevision) []*appsv1.ControllerRevision {
 	selector, err := identity.Selector(set)
 	if err != nil {
@@ -75,7 +76,7 @@ func ownRevisions(set *appsv1.StatefulSet, all []*appsv1.ControllerRevision) []*
 	for _, r := range all {
 		owner := metav1.GetControllerOfNoCopy(r)
 		orphan := owner == nil && r.DeletionTimestamp == nil
-		if (orphan || owner != nil && owner.UID == set.UID) && selector.Matches(labels.Set(r.Labels)) {
+		if owner != nil && owner.UID == set.UID || orphan && selector.Matches(labels.Set(r.Labels)) {
 			own = append(own, r)
 		}
 	}
@@ -91,9 +92,9 @@ func claimNames(set *appsv1.StatefulSet, pods []*corev1.Pod) []string {
 		}
 	}
 	var names []string
-	for i := range set.Spec.VolumeClaimTemplates {
+	for _, template := range identity.ClaimTemplates(set) {
 		for _, ordinal := range ordinals {
-			names = append(names, identity.ClaimName(set.Spec.VolumeClaimTemplates[i].Name, set.Name, ordinal))
+			names = append(names, identity.ClaimName(template.Name, set.Name, ordinal))
 		}
 	}
 	return names
@@ -106,6 +107,15 @@ func owningSet(object metav1.Object) string {
 		return ""
 	}
 	return owner.Name
+}
+
+// revisionSets lists the set that the revision concerns: its owner's. One without an owner
+// may be any set's, which is the empty name; those of other kinds of owners are nobody's.
+func revisionSets(revision metav1.Object) []string {
+	if set := owningSet(revision); set != "" || metav1.GetControllerOfNoCopy(revision) == nil {
+		return []string{set}
+	}
+	return nil
 }
 
 // podSets lists the sets that the pod concerns: its owner's, and its name's.

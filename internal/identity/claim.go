@@ -1,6 +1,8 @@
 package identity
 
 import (
+	"slices"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 )
@@ -8,6 +10,22 @@ import (
 // ClaimName is the name of an ordinal's claim: "data-web-2".
 func ClaimName(template, set string, ordinal int) string {
 	return template + "-" + PodName(set, ordinal)
+}
+
+// ClaimTemplates are the set's claim templates, the last one where several have the same
+// name, which the API server allows.
+func ClaimTemplates(set *appsv1.StatefulSet) []*corev1.PersistentVolumeClaim {
+	all := set.Spec.VolumeClaimTemplates
+	templates := make([]*corev1.PersistentVolumeClaim, 0, len(all))
+	for i := range all {
+		same := slices.IndexFunc(templates, func(t *corev1.PersistentVolumeClaim) bool { return t.Name == all[i].Name })
+		if same < 0 {
+			templates = append(templates, &all[i])
+		} else {
+			templates[same] = &all[i]
+		}
+	}
+	return templates
 }
 
 // NewClaim makes the claim of this ordinal from one of the set's claim
@@ -48,9 +66,8 @@ func MountsClaims(set *appsv1.StatefulSet, pod *corev1.Pod, ordinal int) bool {
 			mounted[volume.Name] = volume.PersistentVolumeClaim.ClaimName
 		}
 	}
-	for i := range set.Spec.VolumeClaimTemplates {
-		template := set.Spec.VolumeClaimTemplates[i].Name
-		if mounted[template] != ClaimName(template, set.Name, ordinal) {
+	for _, template := range ClaimTemplates(set) {
+		if mounted[template.Name] != ClaimName(template.Name, set.Name, ordinal) {
 			return false
 		}
 	}
@@ -60,15 +77,15 @@ func MountsClaims(set *appsv1.StatefulSet, pod *corev1.Pod, ordinal int) bool {
 // withClaims puts the ordinal's claims before the template's other volumes. A
 // claim template takes the place of a volume of the same name.
 func withClaims(set *appsv1.StatefulSet, volumes []corev1.Volume, ordinal int) []corev1.Volume {
-	templates := set.Spec.VolumeClaimTemplates
+	templates := ClaimTemplates(set)
 	all := make([]corev1.Volume, 0, len(templates)+len(volumes))
 	names := make(map[string]bool, len(templates))
-	for i := range templates {
-		names[templates[i].Name] = true
+	for _, template := range templates {
+		names[template.Name] = true
 		all = append(all, corev1.Volume{
-			Name: templates[i].Name,
+			Name: template.Name,
 			VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{
-				ClaimName: ClaimName(templates[i].Name, set.Name, ordinal),
+				ClaimName: ClaimName(template.Name, set.Name, ordinal),
 			}},
 		})
 	}

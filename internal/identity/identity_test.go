@@ -156,6 +156,23 @@ func TestAPodMountsItsOwnClaims(t *testing.T) {
 	}
 }
 
+// The API server does not mind, and upstream takes the last.
+func TestOfClaimTemplatesOfOneNameTheLastCounts(t *testing.T) {
+	template := func(name, class string) corev1.PersistentVolumeClaim {
+		return corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: corev1.PersistentVolumeClaimSpec{StorageClassName: &class}}
+	}
+	set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "web"}}
+	set.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{template("data", "slow"), template("logs", "slow"), template("data", "fast")}
+	templates := identity.ClaimTemplates(set)
+	if len(templates) != 2 || templates[0].Name != "data" || *templates[0].Spec.StorageClassName != "fast" || templates[1].Name != "logs" {
+		t.Errorf("templates %v, want data of the class fast, and logs", templates)
+	}
+	pod := identity.NewPod(set, &corev1.PodTemplateSpec{}, "web-1", 0)
+	if len(pod.Spec.Volumes) != 2 || !identity.MountsClaims(set, pod, 0) {
+		t.Errorf("volumes %v, want each once", pod.Spec.Volumes)
+	}
+}
+
 func TestAClaimNamesEverySetThatMayHaveMadeIt(t *testing.T) {
 	for claim, want := range map[string]string{
 		"data-web-0": "web", "a-b-c-0": "b-c c", "data-web": "", "web-0": "", "x--y-3": "-y y",

@@ -15,8 +15,7 @@ import (
 // claims calls do with the name of each claim the ordinal should have, and with
 // the claim itself, nil if it does not exist.
 func (p *planner) claims(ordinal int, do func(template *corev1.PersistentVolumeClaim, name string, claim *corev1.PersistentVolumeClaim)) {
-	for i := range p.Set.Spec.VolumeClaimTemplates {
-		template := &p.Set.Spec.VolumeClaimTemplates[i]
+	for _, template := range identity.ClaimTemplates(p.Set) {
 		name := identity.ClaimName(template.Name, p.Set.Name, ordinal)
 		do(template, name, p.Claims[name])
 	}

@@ -22,10 +22,15 @@ const (
 // stay True without a pod getting further, as a duration: "10m".
 const ProgressDeadlineAnnotation = "ordinal.dev/progress-deadline"
 
-// Reasons of Progressing while the set is at rest, the second one upstream's.
+// leastDeadline is what an API server counts times in.
+const leastDeadline = time.Second
+
+// Reasons of Progressing, the last two upstream's. A set is at rest with the first and
+// the last.
 const (
-	reasonComplete  = "Complete"
-	reasonRecreated = "RecreateCompleted"
+	reasonComplete   = "Complete"
+	reasonRecreating = "RecreateInProgress"
+	reasonRecreated  = "RecreateCompleted"
 )
 
 // verdict is a condition without its time.
@@ -45,22 +50,38 @@ func (p *planner) reportConditions() {
 			}
 			p.setCondition(appsv1.StatefulSetProgressing, v)
 		}
-	} else if p.enabled(Conditions) && p.mayAct() {
-		p.setCondition(appsv1.StatefulSetProgressing, p.progress())
 	}
-	if p.enabled(Conditions) && !p.frozen {
+	switch {
+	case !p.enabled(Conditions):
+		p.dropConditions()
+	case p.frozen != nil:
+		p.setCondition(appsv1.StatefulSetProgressing, *p.frozen)
+		p.setCondition(ConditionAvailable, *p.frozen)
+	case p.Set.DeletionTimestamp != nil:
 		p.setCondition(ConditionAvailable, p.availability())
-	}
-	if p.enabled(Conditions) && p.mayAct() {
+	default:
+		if p.strategy != appsv1.RecreateStatefulSetStrategyType {
+			p.setCondition(appsv1.StatefulSetProgressing, p.progress())
+		}
+		p.setCondition(ConditionAvailable, p.availability())
 		p.reportService()
 	}
+}
+
+// dropConditions removes what nobody keeps true any more. Upstream's own condition of
+// the Recreate strategy stays.
+func (p *planner) dropConditions() {
+	p.plan.Status.Conditions = slices.DeleteFunc(p.plan.Status.Conditions, func(c appsv1.StatefulSetCondition) bool {
+		ofRecreate := c.Reason == reasonRecreating || c.Reason == reasonRecreated
+		return c.Type == ConditionAvailable || c.Type == ConditionService || c.Type == appsv1.StatefulSetProgressing && !ofRecreate
+	})
 }
 
 func (p *planner) reportService() {
 	switch {
 	case p.service != nil:
 		p.setCondition(ConditionService, *p.service)
-	case findCondition(p.Set.Status.Conditions, ConditionService) != nil:
+	case p.Service != nil && p.Service.DeletionTimestamp == nil && findCondition(p.Set.Status.Conditions, ConditionService) != nil:
 		p.setCondition(ConditionService, verdict{corev1.ConditionTrue, "ServiceMatches", "the governing Service gives the pods their names"})
 	}
 }
@@ -131,11 +152,11 @@ func (p *planner) recreateProgress() (verdict, bool) {
 	existing := findCondition(p.Set.Status.Conditions, appsv1.StatefulSetProgressing)
 	switch {
 	case p.recreating:
-		return verdict{corev1.ConditionTrue, "RecreateInProgress", "Deleting old revision pods"}, true
+		return verdict{corev1.ConditionTrue, reasonRecreating, "Deleting old revision pods"}, true
 	case p.updateComplete() && (existing != nil || p.current.Name != p.update.Name):
 		return verdict{corev1.ConditionFalse, reasonRecreated, "All pods recreated successfully"}, true
 	case p.current.Name != p.update.Name:
-		return verdict{corev1.ConditionTrue, "RecreateInProgress", "Waiting for new-revision pods to be created"}, true
+		return verdict{corev1.ConditionTrue, reasonRecreating, "Waiting for new-revision pods to be created"}, true
 	}
 	return verdict{}, false
 }
@@ -148,8 +169,8 @@ func (p *planner) deadlineExceeded() bool {
 		return false
 	}
 	deadline, _ := time.ParseDuration(text) // 0 for what is none
-	if deadline <= 0 {
-		p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s is %q, not a duration such as 10m", ProgressDeadlineAnnotation, text))
+	if deadline < leastDeadline {
+		p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s is %q, not a duration of %s or more, such as 10m", ProgressDeadlineAnnotation, text, leastDeadline))
 		return false
 	}
 	if p.standing() == "" {

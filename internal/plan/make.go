@@ -7,6 +7,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
@@ -42,9 +43,9 @@ func Make(s Snapshot) Plan {
 type planner struct {
 	Snapshot
 	plan Plan
-	// frozen is set when the set itself cannot be understood: nothing is done
-	// then, since every pod would look wrong.
-	frozen bool
+	// frozen says why the set itself cannot be understood, nil if it can: nothing is
+	// done then, since every pod would look wrong.
+	frozen *verdict
 
 	selector       labels.Selector
 	ordinals       identity.Ordinals
@@ -111,10 +112,10 @@ func maxUnavailable(value *intstr.IntOrString, replicas int) int {
 }
 
 // mayAct is false for a set that is being deleted, which gets status only.
-func (p *planner) mayAct() bool { return p.Set.DeletionTimestamp == nil && !p.frozen }
+func (p *planner) mayAct() bool { return p.Set.DeletionTimestamp == nil && p.frozen == nil }
 
 func (p *planner) freeze(reason, message string) {
-	p.frozen = true
+	p.frozen = &verdict{corev1.ConditionFalse, reason, message}
 	p.warn(reason, message)
 }
 

@@ -73,7 +73,7 @@ func (p *planner) place(pod *corev1.Pod) {
 	set, ordinal, named := identity.Parse(pod.Name)
 	ours := named && set == p.Set.Name
 	m := &member{ordinal: ordinal, name: pod.Name, pod: pod, action: -1}
-	p.claim(m, ours && (p.frozen || p.selector.Matches(labels.Set(pod.Labels))))
+	p.claim(m, ours && (p.frozen != nil || p.selector.Matches(labels.Set(pod.Labels))))
 	switch {
 	case !ours:
 	case p.ordinals.Contains(ordinal):

@@ -26,8 +26,10 @@ func TestNothingIsDoneToASetWhoseSelectorCannotBeRead(t *testing.T) {
 	if len(p.Events) != 1 || p.Events[0].Reason != "InvalidSelector" || !p.Events[0].Warning {
 		t.Errorf("events %v, want one that says what is wrong", p.Events)
 	}
-	if len(p.Status.Conditions) > 0 {
-		t.Errorf("conditions %v, of pods that may not be its own", p.Status.Conditions)
+	for _, c := range p.Status.Conditions {
+		if c.Status != corev1.ConditionFalse || c.Reason != "InvalidSelector" {
+			t.Errorf("%s is %s, %s: of pods that may not be its own", c.Type, c.Status, c.Reason)
+		}
 	}
 	if p.Status.Replicas != 2 {
 		t.Errorf("the status counts %d pods, want the 2 that the set owns", p.Status.Replicas)

@@ -1,0 +1,146 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+)
+
+// brokenHook is what an API server answers whose webhook cannot be reached.
+func brokenHook(port int) error {
+	return apierrors.NewInternalError(fmt.Errorf("failed calling webhook: read tcp 10.0.0.1:%d: connection reset by peer", port))
+}
+
+// A status that changes has the set looked at at once: there would be no pause.
+func TestARefusalInEverNewWordsIsNotWrittenEachTime(t *testing.T) {
+	w := newWorld(t, web(3))
+	statuses := 0
+	for port := range 20 {
+		w.refuse["create pods"] = brokenHook(port)
+		writes, _, err := w.reconcile()
+		if err == nil {
+			t.Fatal("no error")
+		}
+		if slices.Contains(writes, "status statefulsets web") {
+			statuses++
+		}
+		w.clock.Step(lastRetry / 20)
+	}
+	if told := w.told("FailedCreate"); statuses > 2 || len(told) != 1 {
+		t.Errorf("the status was written %d times and there are the events %v; want it told once", statuses, told)
+	}
+	w.clock.Step(lastRetry)
+	w.refuse["create pods"] = brokenHook(443)
+	for range 2 {
+		_, _, _ = w.reconcile() // the refusal is what is asked for
+	}
+	if c := w.set().Status.Conditions[0]; !strings.Contains(c.Message, ":443") || len(w.told("FailedCreate")) != 2 {
+		t.Errorf("half a minute later the condition says %q and the events are %v; want the new words", c.Message, w.told("FailedCreate"))
+	}
+}
+
+func TestARefusalThatLastsIsRecordedAgainBeforeItsEventIsForgotten(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.refuse["create pods"] = brokenHook(1)
+	for began := w.clock.Now(); w.clock.Since(began) < repeatAfter+time.Minute; w.clock.Step(lastRetry) {
+		_, _, _ = w.reconcile() // the refusal is what is asked for
+	}
+	if told := w.told("FailedCreate"); len(told) != 2 {
+		t.Errorf("after %s the events are %v, want two", repeatAfter, told)
+	}
+}
+
+// accept has the API server refuse to create what ok does not accept.
+func (w *world) accept(ok func(client.Object) bool) {
+	w.api = interceptor.NewClient(w.api, interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+		if !ok(o) {
+			return apierrors.NewForbidden(kindOf(o).resource(), o.GetName(), errQuota)
+		}
+		return c.Create(ctx, o, opts...)
+	}})
+	w.r.executor.client, w.r.executor.fresh = w.api, w.api
+	w.r.view = &apiView{liveView: liveView{w.api}}
+}
+
+func TestClaimsThatAreRefusedHoldUpNoPodThatHasItsOwn(t *testing.T) {
+	set := web(8)
+	set.Spec.PodManagementPolicy = appsv1.ParallelPodManagement
+	objects := []client.Object{set}
+	for ordinal := 4; ordinal < 8; ordinal++ {
+		objects = append(objects, claimOf(ordinal))
+	}
+	w := newWorld(t, objects...)
+	w.accept(func(o client.Object) bool { return kindOf(o) != kindClaim })
+	for range 3 {
+		_, _, _ = w.reconcile() // the refusal is what is asked for
+		w.clock.Step(lastRetry)
+	}
+	if got, want := w.podNames(), []string{"web-4", "web-5", "web-6", "web-7"}; !slices.Equal(got, want) {
+		t.Errorf("pods %v, want %v", got, want)
+	}
+}
+
+// What is deleted makes the room that the others need.
+func TestAQuotaIsNoReasonNotToDelete(t *testing.T) {
+	set := web(4)
+	set.Spec.PodManagementPolicy = appsv1.ParallelPodManagement
+	w := newWorld(t, set)
+	w.settle()
+	w.accept(func(o client.Object) bool { return kindOf(o) != kindPod || len(w.pods()) < 4 })
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: 4} })
+	for range 10 {
+		_, _, _ = w.reconcile() // the refusal is what is asked for
+		w.clock.Step(lastRetry)
+		w.becomeReady()
+	}
+	if got, want := w.podNames(), []string{"web-4", "web-5", "web-6", "web-7"}; !slices.Equal(got, want) {
+		t.Errorf("pods %v, want %v", got, want)
+	}
+}
+
+// A proxy before the API server may say of anything that there is no such page.
+func TestWhatIsSaidToBeGoneAndIsNotIsLookedAtAgain(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.settle()
+	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = new(int32(2)) })
+	w.refuse["delete pods"] = apierrors.NewGenericServerResponse(404, "delete", corev1.Resource("pods"), "web-2", "default backend", 0, true)
+	_, _, _ = w.reconcile()
+	delete(w.refuse, "delete pods")
+	for began := w.clock.Now(); w.clock.Since(began) < longestStale; w.clock.Step(staleRetry) {
+		if writes, _, err := w.reconcile(); len(writes) > 0 || err != nil {
+			t.Fatalf("%s after the answer: wrote %v, %v", w.clock.Since(began), writes, err)
+		}
+	}
+	for range 5 {
+		_, _, err := w.reconcile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.clock.Step(staleRetry)
+	}
+	if got, want := w.podNames(), []string{"web-0", "web-1"}; !slices.Equal(got, want) {
+		t.Errorf("pods %v, want %v", got, want)
+	}
+}
+
+func TestAFreshLookThatFailsIsRepeatedEverMoreSlowly(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.settle()
+	w.r.memories.forget(webKey) // another controller takes over
+	w.r.executor.fresh = interceptor.NewClient(w.api, interceptor.Funcs{Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+		return errors.New("etcdserver: no leader")
+	}})
+	if _, result, err := w.reconcile(); err == nil || result.RequeueAfter != 0 {
+		t.Errorf("comes back in %s with the error %v, want the pauses that follow errors", result.RequeueAfter, err)
+	}
+}
