@@ -30,8 +30,9 @@ type Recorder interface {
 	Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any)
 }
 
-// warn records each warning once for as long as it holds, or as events are kept.
-func (r *reconciler) warn(set *appsv1.StatefulSet, events []plan.Event, m *memory) {
+// warn records each warning once for as long as it holds, or as events are kept. It
+// returns when one is to be recorded again; zero without any.
+func (r *reconciler) warn(set *appsv1.StatefulSet, events []plan.Event, m *memory) (repeat time.Duration) {
 	now, holding := r.clock.Now(), map[plan.Event]time.Time{}
 	for _, e := range events {
 		if _, has := holding[e]; has {
@@ -43,8 +44,10 @@ func (r *reconciler) warn(set *appsv1.StatefulSet, events []plan.Event, m *memor
 			at = now
 		}
 		holding[e] = at
+		repeat = soonest(repeat, at.Add(repeatAfter).Sub(now))
 	}
 	m.warned = holding
+	return repeat
 }
 
 // announce records what was done since it last did so, if there is room for news

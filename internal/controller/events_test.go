@@ -109,6 +109,7 @@ func TestAnEventHoldsNoMoreThanTheAPITakes(t *testing.T) {
 	for range 30 {
 		news = append(news, plan.Event{Reason: "SuccessfulCreate", Message: strings.Repeat("x", 90)})
 	}
+	news = append(news, plan.Event{Reason: "SuccessfulCreate", Message: "short"}) // which has room, and is out of order
 	news = append(news, plan.Event{Reason: "FailedCreate", Message: strings.Repeat("y", 2000)})
 	w := newWorld(t)
 	m := &memory{news: news}
@@ -121,7 +122,7 @@ func TestAnEventHoldsNoMoreThanTheAPITakes(t *testing.T) {
 		}
 		text += note
 	}
-	if n := strings.Count(text, "x"); n != 10*90 || !strings.Contains(text, "; and 20 more") || len(w.events) != 2 {
+	if n := strings.Count(text, "x"); n != 10*90 || !strings.Contains(text, "; and 21 more") || len(w.events) != 2 {
 		t.Errorf("%d events tell of %d of 30: want one for ten and the number of the others, and one for the failure:\n%s", len(w.events), n/90, text)
 	}
 	if len(m.news) > 0 {

@@ -104,7 +104,7 @@ func (p *pass) perform(ctx context.Context, a plan.Action) error {
 		if apierrors.IsConflict(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 			return err // nothing that a user could act on
 		}
-		return refusal{fmt.Errorf("%s %s %s: %w", a.Verb, a.Kind(), a.Object.GetName(), err), event}
+		return refusal{fmt.Errorf("%s %s %s: %w", a.Verb, a.Kind(), a.Object.GetName(), err), refused{kindOf(a.Object), a.Object.GetName(), event.Reason}, event}
 	case ok:
 		p.memory.news = append(p.memory.news, event)
 	}

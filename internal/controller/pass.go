@@ -36,7 +36,7 @@ type pass struct {
 	done     bool // whether any action was
 	ranOut   bool // it had no time for all
 	undone   []plan.Action
-	refused  bool       // a refusal has been found that the status tells of
+	told     bool       // the status tells of a refusal of this pass
 	mu       sync.Mutex // guards memory.news and failed
 	failed   map[writeSort]int
 }
@@ -91,9 +91,10 @@ func (p *pass) batches(ctx context.Context, actions []plan.Action) error {
 				p.done = true
 				continue
 			}
-			failed = append(failed, err)
+			if failed = append(failed, err); len(failed) <= mostFailures { // more would say the same
+				p.refuse(err)
+			}
 			p.undone = append(p.undone, batch[i])
-			p.refuse(err)
 			next = pacing{size: 2}
 		}
 	}

@@ -74,6 +74,20 @@ func TestMoreAreWrittenAtATimeWhereThatIsFaster(t *testing.T) {
 	}
 }
 
+func TestAPassBehindASlowWebhookWritesMoreThanUsual(t *testing.T) {
+	w, actions := worldToFill(t, 150)
+	sizes := w.slowly(time.Second)
+	for left, ranOut := actions, true; ranOut; {
+		var err error
+		if left, ranOut, err = w.r.executor.do(t.Context(), w.set(), left, w.r.memories.of(webKey)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []int{1, 2, 4, 8, 16, 32, 64, 23}; !slices.Equal(*sizes, want) {
+		t.Errorf("batches of %v, want %v", *sizes, want)
+	}
+}
+
 func TestFewerAreWrittenAtATimeWhenThatHasBecomeSlower(t *testing.T) {
 	p := pacing{size: 128, last: 128, each: time.Second / 128}
 	p = p.after(3 * time.Second)

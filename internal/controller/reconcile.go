@@ -131,7 +131,7 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	if wait == 0 {
 		ranOut, err = r.act(ctx, set, made, m)
 	}
-	r.warn(set, made.Events, m)
+	repeat := r.warn(set, made.Events, m)
 	var statusDue time.Duration
 	var statusErr error
 	if wait == 0 || !samePods(&set.Status, &made.Status) {
@@ -140,7 +140,7 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	if ranOut { // it got further, and the next pass meets again what has failed in this one
 		return reconcile.Result{RequeueAfter: goOn}, nil
 	}
-	result := reconcile.Result{RequeueAfter: soonest(wait, soonest(made.RequeueAfter, statusDue))}
+	result := reconcile.Result{RequeueAfter: soonest(soonest(wait, made.RequeueAfter), soonest(statusDue, repeat))}
 	failed := joined([]error{err, statusErr})
 	if apierrors.IsConflict(failed) {
 		// Somebody else was faster. The cache is about to show what they did; should
@@ -196,7 +196,7 @@ func (r *reconciler) awaitTurn(set *appsv1.StatefulSet, made *plan.Plan) time.Du
 		r.turns.end(key, now)
 		return 0
 	case len(made.Actions) == 0 || set.Status.ObservedGeneration == set.Generation:
-		r.turns.keep(key, now)
+		r.turns.keep(key, set.Status.ObservedGeneration != set.Generation, now)
 		return 0
 	}
 	return r.turns.take(key, now)

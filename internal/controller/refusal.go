@@ -18,7 +18,14 @@ const (
 // A refusal is why a write failed, and the event that tells of it.
 type refusal struct {
 	error
+	what  refused
 	event plan.Event
+}
+
+// refused is what was refused, and how.
+type refused struct {
+	kind         kind
+	name, reason string
 }
 
 func (r refusal) Unwrap() error { return r.error }
@@ -39,19 +46,18 @@ func (p *pass) refuse(err error) {
 		return
 	}
 	m, now, message := p.memory, p.clock.Now(), shorten(r.event.Message)
-	what := plan.Event{Reason: r.event.Reason, Pod: r.event.Pod}
-	last, has := m.refusals[what]
+	last, has := m.refusals[r.what]
 	age := now.Sub(last.at)
 	if !has || age >= repeatAfter || message != last.message && age >= lastRetry {
 		record(p.recorder, p.set, r.event)
 		if m.refusals == nil || len(m.refusals) >= mostRefusals {
-			m.refusals = map[plan.Event]warning{}
+			m.refusals = map[refused]warning{}
 		}
 		last = warning{message, now}
-		m.refusals[what] = last
+		m.refusals[r.what] = last
 	}
-	if !p.refused {
-		p.refused = true
+	if !p.told {
+		p.told = true
 		m.refused = &plan.Refusal{Reason: r.event.Reason, Message: last.message}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 // brokenHook is what an API server answers whose webhook cannot be reached.
@@ -142,5 +144,88 @@ func TestAFreshLookThatFailsIsRepeatedEverMoreSlowly(t *testing.T) {
 	}})
 	if _, result, err := w.reconcile(); err == nil || result.RequeueAfter != 0 {
 		t.Errorf("comes back in %s with the error %v, want the pauses that follow errors", result.RequeueAfter, err)
+	}
+}
+
+// Of many claims that are refused the first few are tried, told of once each, and the
+// status tells of the first.
+func TestRefusalsOfSeveralObjectsDoNotTakeTurns(t *testing.T) {
+	set := web(100)
+	set.Spec.PodManagementPolicy = appsv1.ParallelPodManagement
+	w := newWorld(t, set)
+	w.accept(func(o client.Object) bool { return kindOf(o) != kindClaim })
+	statuses := 0
+	for began := w.clock.Now(); w.clock.Since(began) < 5*time.Minute; w.clock.Step(5 * time.Second) {
+		w.writes = nil
+		tries := 0
+		before := w.r.executor.each
+		w.r.executor.each = func(n int, do func(int)) { tries += n; before(n, do) }
+		writes, _, _ := w.reconcile() // the refusal is what is asked for
+		w.r.executor.each = before
+		if slices.Contains(writes, "status statefulsets web") {
+			statuses++
+		}
+		if tries > mostFailures {
+			t.Fatalf("%d claims were tried at once, want %d", tries, mostFailures)
+		}
+	}
+	if told := w.told("FailedCreate"); statuses != 2 || len(told) != mostFailures {
+		t.Errorf("the status was written %d times and there are %d events, want 2 and %d:\n%s", statuses, len(told), mostFailures, strings.Join(told, "\n"))
+	}
+	if c := w.set().Status.Conditions[0]; !strings.Contains(c.Message, "data-web-0") {
+		t.Errorf("the condition says %q, want what is wrong with the first", c.Message)
+	}
+}
+
+func TestARefusalThatIsOverIsToldWhenItComesBack(t *testing.T) {
+	w := newWorld(t, web(1))
+	refuse := func() {
+		w.refuse["create pods"] = errQuota
+		_, _, _ = w.reconcile() // the refusal is what is asked for
+		delete(w.refuse, "create pods")
+	}
+	refuse()
+	w.settle()
+	w.end("web-0")
+	_, _, err := w.reconcile() // deletes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse()
+	if told := w.told("FailedCreate"); len(told) != 2 {
+		t.Errorf("told %v, want it twice", told)
+	}
+}
+
+func TestAWarningThatLastsIsRecordedAgain(t *testing.T) {
+	set := web(1)
+	set.Annotations = map[string]string{plan.ProgressDeadlineAnnotation: "soon"}
+	w := newWorld(t, set)
+	w.settle()
+	_, result, err := w.reconcile()
+	if err != nil || result.RequeueAfter != repeatAfter {
+		t.Fatalf("at rest it comes back in %s, %v; want %s", result.RequeueAfter, err, repeatAfter)
+	}
+	w.clock.Step(repeatAfter)
+	if _, _, err := w.reconcile(); err != nil || len(w.told("InvalidAnnotation")) != 2 {
+		t.Errorf("told %v, %v; want it twice", w.told("InvalidAnnotation"), err)
+	}
+}
+
+func TestCachesThatCatchUpNowAndThenAreNotDoubted(t *testing.T) {
+	m, now := &memory{caughtUp: true}, time.Now()
+	if m.doubt(now) || m.doubt(now.Add(longestStale-1)) || !m.caughtUp {
+		t.Error("doubted too early")
+	}
+	if !m.doubt(now.Add(longestStale)) || m.caughtUp || !m.uncertain || !m.staleSince.IsZero() {
+		t.Errorf("after %s: %+v, want it to look as after a start", longestStale, m)
+	}
+	w := newWorld(t, web(1))
+	w.settle()
+	m = w.r.memories.of(webKey)
+	m.doubt(w.clock.Now())
+	w.settle() // the caches show all
+	if !m.staleSince.IsZero() {
+		t.Error("it is to be doubted for what is over")
 	}
 }

@@ -62,6 +62,7 @@ func newTurns(workers int) turns {
 
 // A turn is that of a set which moves, or may.
 type turn struct {
+	free   bool // it keeps nobody waiting, since it has not begun with a new generation
 	began  time.Time
 	active time.Time // when something happened to it last; zero until it comes, then at first began
 }
@@ -97,13 +98,14 @@ func (t *turns) take(set types.NamespacedName, now time.Time) time.Duration {
 	return next.Sub(now)
 }
 
-// keep notes that a set needs no turn, or has had it, and that something happens to it.
-// One that moves for another reason than a new generation keeps nobody waiting.
-func (t *turns) keep(set types.NamespacedName, now time.Time) {
+// keep notes that something happens to a set that moves without having asked for its
+// turn. If it has no new generation, it keeps nobody waiting.
+func (t *turns) keep(set types.NamespacedName, isNew bool, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.keepLocked(set, now) {
-		t.leave(set)
+	if !t.keepLocked(set, now) && t.limit > 0 {
+		t.begin(set, !isNew, now)
+		t.keepLocked(set, now)
 	}
 }
 
@@ -114,7 +116,7 @@ func (t *turns) stir(set types.NamespacedName, now time.Time) {
 	t.keepLocked(set, now)
 }
 
-// keepLocked is keep, and reports whether the set has taken its turn. When the
+// keepLocked is keep for a set that may move, and reports whether it may. When the
 // set comes to begin, nothing has happened to it yet.
 func (t *turns) keepLocked(set types.NamespacedName, now time.Time) bool {
 	turn, has := t.moving[set]
@@ -130,9 +132,9 @@ func (t *turns) keepLocked(set types.NamespacedName, now time.Time) bool {
 	return true
 }
 
-func (t *turns) begin(set types.NamespacedName, now time.Time) {
+func (t *turns) begin(set types.NamespacedName, free bool, now time.Time) {
 	t.leave(set)
-	t.moving[set] = turn{began: now}
+	t.moving[set] = turn{free: free, began: now}
 }
 
 // leave takes a set out of the line.
@@ -149,7 +151,9 @@ func (t *turns) end(set types.NamespacedName, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if turn, has := t.moving[set]; has {
-		t.fit(now.Sub(turn.began))
+		if !turn.free {
+			t.fit(now.Sub(turn.began))
+		}
 		delete(t.moving, set)
 	}
 	t.leave(set)
@@ -176,14 +180,14 @@ func (t *turns) advance(now time.Time, asks types.NamespacedName) (next time.Tim
 	next = now.Add(longestTurn)
 	room := int(t.limit)
 	for _, turn := range t.moving {
-		if over := turn.over(); over.After(now) {
+		if over := turn.over(); !turn.free && over.After(now) {
 			room--
 			next = earlier(next, over)
 		}
 	}
 	for ; room > 0 && len(t.line) > 0; room-- {
 		first := t.line[0]
-		t.begin(first, now)
+		t.begin(first, false, now)
 		if first != asks && t.wake != nil {
 			t.wake(first)
 		}

@@ -50,7 +50,7 @@ func TestNobodyWaitsLongerThanTheTurnsOfThoseBefore(t *testing.T) {
 				again = false
 				for _, set := range sets {
 					if _, has := began[set]; has {
-						q.keep(set, now)
+						q.keep(set, true, now)
 						continue
 					}
 					if asks[set].After(now) {
@@ -104,7 +104,7 @@ func TestASetWhosePodsTakeTheirTimeKeepsNobodyWaiting(t *testing.T) {
 		t.Errorf("asked to wait for %s before anything had happened, want %s", wait, longestTurn)
 	}
 	now = now.Add(idleTurn / 2)
-	q.keep(sets[0], now)
+	q.keep(sets[0], true, now)
 	if wait := q.take(sets[1], now); wait != idleTurn {
 		t.Errorf("asked to wait for %s, want %s", wait, idleTurn)
 	}
@@ -129,7 +129,7 @@ func TestAWokenSetKeepsItsPlaceUntilSomethingHasHappened(t *testing.T) {
 	if wait := q.take(sets[2], now); wait != longestTurn {
 		t.Errorf("asked to wait for %s, want %s: the one before has only come", wait, longestTurn)
 	}
-	q.keep(sets[1], now.Add(1))
+	q.keep(sets[1], true, now.Add(1))
 	if wait := q.take(sets[2], now.Add(1)); wait != idleTurn {
 		t.Errorf("asked to wait for %s, want %s", wait, idleTurn)
 	}
@@ -188,7 +188,7 @@ func TestAClusterThatIsBehindIsNotGivenMore(t *testing.T) {
 				q.end(set, free)
 				continue
 			}
-			q.keep(set, free)
+			q.keep(set, true, free)
 			work = append(work, set)
 		}
 		most = max(most, len(q.moving))
@@ -248,8 +248,8 @@ func TestTheStatusOfASetThatWaitsIsLeftAlone(t *testing.T) {
 	w.r.turns.take(types.NamespacedName{Name: "third"}, w.clock.Now()) // is next
 	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](1) })
 	for began := w.clock.Now(); w.clock.Since(began) < 3*statusDelay/2; w.clock.Step(idleTurn / 2) {
-		w.r.turns.keep(another, w.clock.Now())
-		w.r.turns.keep(types.NamespacedName{Name: "third"}, w.clock.Now())
+		w.r.turns.keep(another, true, w.clock.Now())
+		w.r.turns.keep(types.NamespacedName{Name: "third"}, true, w.clock.Now())
 		if writes, _, err := w.reconcile(); err != nil || len(writes) > 0 {
 			t.Fatalf("after %s: wrote %v, %v", w.clock.Since(began), writes, err)
 		}
@@ -291,10 +291,28 @@ func TestASetThatMovesDoesNotWaitForItsNextGeneration(t *testing.T) {
 func TestSetsThatMoveWithoutATurnKeepNobodyWaiting(t *testing.T) {
 	q, sets, now := newTurns(16), numbered(1000), time.Unix(0, 0)
 	for _, set := range sets[1:] {
-		q.keep(set, now)
+		q.keep(set, false, now)
 	}
+	limit := q.limit
 	if wait := q.take(sets[0], now); wait != 0 {
 		t.Errorf("a set waits for %s while pods of others come and go", wait)
+	}
+	for _, set := range sets[1:] {
+		q.end(set, now.Add(time.Minute))
+	}
+	if q.limit != limit {
+		t.Errorf("%g sets may move at a time, and not %g: how long others took says nothing of that", q.limit, limit)
+	}
+}
+
+func TestASetThatMovesIsNotStoppedByItsNextGeneration(t *testing.T) {
+	q, sets, now := fixedTurns(1), numbered(10), time.Now()
+	q.keep(sets[0], false, now)
+	for _, set := range sets[1:] {
+		q.take(set, now)
+	}
+	if wait := q.take(sets[0], now); wait != 0 {
+		t.Errorf("it waits for %s", wait)
 	}
 }
 
@@ -303,7 +321,7 @@ func TestASetThatNeedsNoTurnLeavesTheLine(t *testing.T) {
 	for _, set := range sets {
 		q.take(set, now)
 	}
-	q.keep(sets[2], now)
+	q.keep(sets[2], true, now)
 	if !slices.Equal(q.line, sets[1:2]) || len(q.waits) != 1 {
 		t.Errorf("in line are %v, want %v", q.line, sets[1:2])
 	}
@@ -322,7 +340,7 @@ func TestTheStatusOfASetThatWaitsTellsOfItsPods(t *testing.T) {
 		t.Fatal(err)
 	}
 	for w.set().Status.ReadyReplicas == 3 {
-		w.r.turns.keep(another, w.clock.Now())
+		w.r.turns.keep(another, true, w.clock.Now())
 		_, result, err := w.reconcile()
 		if err != nil {
 			t.Fatal(err)

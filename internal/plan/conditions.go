@@ -25,13 +25,17 @@ const ProgressDeadlineAnnotation = "ordinal.dev/progress-deadline"
 // leastDeadline is what an API server counts times in.
 const leastDeadline = time.Second
 
-// Reasons of Progressing, the last two upstream's. A set is at rest with the first and
-// the last.
+// Reasons of Progressing.
 const (
 	reasonComplete   = "Complete"
-	reasonRecreating = "RecreateInProgress"
-	reasonRecreated  = "RecreateCompleted"
+	reasonRecreating = "RecreateInProgress" // upstream's
+	reasonRecreated  = "RecreateCompleted"  // upstream's
+	reasonSelector   = "InvalidSelector"
+	reasonOrdinals   = "InvalidOrdinals"
 )
+
+// ofRest are those of a set of which nothing is wanted, or nothing that can be done.
+var ofRest = []string{reasonComplete, reasonRecreated, reasonSelector, reasonOrdinals}
 
 // verdict is a condition without its time.
 type verdict struct {
@@ -54,10 +58,10 @@ func (p *planner) reportConditions() {
 	switch {
 	case !p.enabled(Conditions):
 		p.dropConditions()
+	case p.Set.DeletionTimestamp != nil:
+		p.setCondition(ConditionAvailable, p.availability())
 	case p.frozen != nil:
 		p.setCondition(appsv1.StatefulSetProgressing, *p.frozen)
-		p.setCondition(ConditionAvailable, *p.frozen)
-	case p.Set.DeletionTimestamp != nil:
 		p.setCondition(ConditionAvailable, p.availability())
 	default:
 		if p.strategy != appsv1.RecreateStatefulSetStrategyType {
@@ -95,6 +99,8 @@ func (p *planner) availability() verdict {
 		}
 	}
 	switch {
+	case p.frozen != nil:
+		return *p.frozen
 	case p.ordinals.Count == 0:
 		return verdict{corev1.ConditionTrue, "AllAvailable", "no pods are wanted"}
 	case worst == nil:
@@ -195,7 +201,7 @@ func (p *planner) lastProgress() time.Time {
 	seen(p.update.CreationTimestamp)
 	switch c := findCondition(p.Set.Status.Conditions, appsv1.StatefulSetProgressing); {
 	case c == nil:
-	case c.Reason == reasonComplete, c.Reason == reasonRecreated:
+	case slices.Contains(ofRest, c.Reason):
 		return p.Now // it was at rest until now
 	case c.Status == corev1.ConditionTrue:
 		seen(c.LastTransitionTime)

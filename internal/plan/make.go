@@ -80,10 +80,10 @@ func begin(s Snapshot) *planner {
 	}
 	var err error
 	if p.selector, err = identity.Selector(s.Set); err != nil {
-		p.freeze("InvalidSelector", fmt.Sprintf("spec.selector cannot be used: %v", err))
+		p.freeze(reasonSelector, fmt.Sprintf("spec.selector cannot be used: %v", err))
 	}
 	if p.ordinals.End()-1 > math.MaxInt32 {
-		p.freeze("InvalidOrdinals", fmt.Sprintf("spec.ordinals.start is %d and spec.replicas is %d, and an ordinal is at most %d: lower one of them",
+		p.freeze(reasonOrdinals, fmt.Sprintf("spec.ordinals.start is %d and spec.replicas is %d, and an ordinal is at most %d: lower one of them",
 			p.ordinals.Start, p.ordinals.Count, math.MaxInt32))
 	}
 	for _, f := range s.switchedOff() {
