@@ -16,6 +16,11 @@ func (p *planner) recreateOutdated() {
 		return
 	}
 	for _, m := range slices.Concat(p.replicas, p.condemned) {
+		if m.state == Adopting && identity.Revision(m.pod) != p.update.Name {
+			p.recreating = true // it is removed once it is the set's
+			p.wait(m, "creating pods at the update revision")
+			continue
+		}
 		if !p.outdated(m) {
 			continue
 		}

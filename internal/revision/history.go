@@ -38,7 +38,8 @@ const (
 // Decide finds the set's template, whose [Data] is data, in its sorted history. A
 // template that was seen before is taken back by making its revision the newest,
 // never by a new one, and a template that only differs in defaults is the newest
-// revision itself (kubernetes#134773). A Renumber decision's Update is a copy that
+// revision itself (kubernetes#134773). One whose name no pod can carry, as upstream made
+// them for sets with long names, does not count. A Renumber decision's Update is a copy that
 // already has the new number.
 func Decide(set *appsv1.StatefulSet, data []byte, history []*appsv1.ControllerRevision, collisions int32) Decision {
 	number := int64(1)
@@ -49,7 +50,7 @@ func Decide(set *appsv1.StatefulSet, data []byte, history []*appsv1.ControllerRe
 	}
 	for _, old := range slices.Backward(history) {
 		switch {
-		case !bytes.Equal(old.Data.Raw, data):
+		case !bytes.Equal(old.Data.Raw, data) || !fits(old):
 		case old == newest:
 			return Decision{Update: newest}
 		default:
@@ -58,7 +59,7 @@ func Decide(set *appsv1.StatefulSet, data []byte, history []*appsv1.ControllerRe
 			return Decision{Update: renumbered, Change: Renumber}
 		}
 	}
-	if newest != nil && SameTemplate(newest.Data.Raw, data) {
+	if newest != nil && fits(newest) && SameTemplate(newest.Data.Raw, data) {
 		return Decision{Update: newest}
 	}
 	return Decision{Update: record(set, data, number, collisions), Change: Create}

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"strconv"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -81,10 +82,13 @@ func Hash(data []byte, collisions int32) string {
 // create no pod at all (kubernetes#64023), the set's part of it is cut.
 func Name(set, hash string) string {
 	if room := validation.LabelValueMaxLength - len("-") - len(hash); len(set) > room {
-		set = set[:room]
+		set = strings.TrimRight(set[:room], ".") // no name has a dash after a dot
 	}
 	return set + "-" + hash
 }
+
+// fits reports whether pods can carry the revision's name as a label.
+func fits(r *appsv1.ControllerRevision) bool { return len(r.Name) <= validation.LabelValueMaxLength }
 
 // Template is the pod template that a revision records.
 func Template(revision *appsv1.ControllerRevision) (*corev1.PodTemplateSpec, error) {

@@ -75,6 +75,32 @@ func TestANameFitsIntoALabel(t *testing.T) {
 	}
 }
 
+func TestANameIsNotCutAfterADot(t *testing.T) {
+	if name := revision.Name(strings.Repeat("x", 51)+".y", "0123456789"); name != strings.Repeat("x", 51)+"-0123456789" {
+		t.Errorf("the revision is %s", name)
+	}
+}
+
+// The in-tree controller has left it, and could create no pod.
+func TestARevisionThatNoPodCanCarryIsMadeAnew(t *testing.T) {
+	set := web("nginx:1")
+	set.Name = strings.Repeat("x", 60)
+	upstreams := must(revision.New(set, 1, 0))
+	upstreams.Name = set.Name + "-" + upstreams.Labels[revision.HashLabel]
+	ours := decide(set, []*appsv1.ControllerRevision{upstreams})
+	if ours.Change != revision.Create || len(ours.Update.Name) > 63 || ours.Update.Revision != 2 {
+		t.Fatalf("%+v: want a second revision whose name fits", ours)
+	}
+	again := decide(set, []*appsv1.ControllerRevision{upstreams, ours.Update})
+	if again.Change != revision.Unchanged || again.Update != ours.Update {
+		t.Errorf("%+v: want it found again", again)
+	}
+	ours.Update.Data.Raw = append(ours.Update.Data.Raw, ' ') // the same in other bytes
+	if again := decide(set, []*appsv1.ControllerRevision{ours.Update, upstreams}); again.Change != revision.Create {
+		t.Errorf("%+v: want another, since the newest cannot be used", again)
+	}
+}
+
 func decide(set *appsv1.StatefulSet, history []*appsv1.ControllerRevision) revision.Decision {
 	return revision.Decide(set, must(revision.Data(set)), history, 0)
 }
