@@ -177,6 +177,19 @@ func TestRefusalsOfSeveralObjectsDoNotTakeTurns(t *testing.T) {
 	}
 }
 
+func TestOfAWholeBatchThatIsRefusedTheFirstAreTold(t *testing.T) {
+	w, actions := worldToFill(t, 64)
+	m := w.r.memories.of(webKey)
+	m.batch = pacing{size: 64}
+	w.refuse["create pods"] = errQuota
+	if _, _, err := w.r.executor.do(t.Context(), w.set(), actions, m); !errors.Is(err, errQuota) {
+		t.Fatal(err)
+	}
+	if told := w.told("FailedCreate"); len(told) != mostFailures || len(m.refusals) != mostFailures {
+		t.Errorf("%d events, and %d are remembered; want %d", len(told), len(m.refusals), mostFailures)
+	}
+}
+
 func TestARefusalThatIsOverIsToldWhenItComesBack(t *testing.T) {
 	w := newWorld(t, web(1))
 	refuse := func() {

@@ -83,7 +83,7 @@ func (s *shape) omissible(key string, value any, object map[string]any) bool {
 	}
 	d, ok := s.defaults[key]
 	if v, isMap := value.(map[string]any); ok && isMap {
-		return sameObject(s.within(key), v, map[string]any{})
+		return sameObject(nil, v, map[string]any{})
 	}
 	return ok && reflect.DeepEqual(value, d)
 }

@@ -81,6 +81,7 @@ func TestTemplatesThatDifferInMeaningAreNotTheSame(t *testing.T) {
 		"another policy of an image volume": {volume, `{"image":{"reference":"a:1","pullPolicy":"Always"}}`, `{"image":{"reference":"a:1"}}`},
 		"a pull policy of something else":   {volume, `{"x":{"reference":"a:1","pullPolicy":"IfNotPresent"}}`, `{"x":{"reference":"a:1"}}`},
 		"another service account":           {pod, `{"serviceAccountName":"x","serviceAccount":"y"}`, `{"serviceAccountName":"x"}`},
+		"a container's service account":     {container, `{"serviceAccountName":"x","serviceAccount":"x"}`, `{"serviceAccountName":"x"}`},
 		"another field of an image volume":  {volume, `{"image":{"reference":"a:1","x":"IfNotPresent"}}`, `{"image":{"reference":"a:1"}}`},
 		"no JSON":                           {`?`, `{`, `{`},
 		"no JSON and nothing":               {`?`, `{`, `{}`},
