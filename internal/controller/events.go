@@ -80,8 +80,8 @@ func merged(news []plan.Event) []plan.Event {
 			all, more = append(all, e), append(more, 0)
 			continue
 		}
-		if all[i].Pod != e.Pod {
-			all[i].Pod = ""
+		if all[i].Pod != e.Pod || all[i].Claim != e.Claim {
+			all[i].Pod, all[i].Claim = "", ""
 		}
 		if more[i] > 0 || len(all[i].Message)+len("; ")+len(e.Message) > longestNote-roomToCount {
 			more[i]++
@@ -97,7 +97,7 @@ func merged(news []plan.Event) []plan.Event {
 	return all
 }
 
-// record turns an event of a plan into one of Kubernetes. What happens to one pod
+// record turns an event of a plan into one of Kubernetes. What happens to one pod or claim
 // again and again, or is wrong with the set for long, is one event with a count:
 // client-go counts those that differ in their note only. It would tell sets apart
 // by their resourceVersion, which is therefore left out.
@@ -107,12 +107,15 @@ func record(to Recorder, set *appsv1.StatefulSet, e plan.Event) {
 		kind = corev1.EventTypeWarning
 	}
 	regarding := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: set.Name, UID: set.UID}}
-	if !e.Warning && e.Pod == "" {
+	if !e.Warning && e.Pod == "" && e.Claim == "" {
 		regarding.ResourceVersion = set.ResourceVersion
 	}
 	var related runtime.Object
-	if e.Pod != "" {
+	switch {
+	case e.Pod != "":
 		related = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: e.Pod}}
+	case e.Claim != "":
+		related = &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: set.Namespace, Name: e.Claim}}
 	}
 	to.Eventf(regarding, related, kind, e.Reason, "Reconcile", "%s", shorten(e.Message))
 }

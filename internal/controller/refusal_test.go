@@ -172,6 +172,9 @@ func TestRefusalsOfSeveralObjectsDoNotTakeTurns(t *testing.T) {
 	if told := w.told("FailedCreate"); statuses != 2 || len(told) != mostFailures {
 		t.Errorf("the status was written %d times and there are %d events, want 2 and %d:\n%s", statuses, len(told), mostFailures, strings.Join(told, "\n"))
 	}
+	if about := slices.Compact(slices.Sorted(slices.Values(w.about))); len(about) != mostFailures {
+		t.Errorf("to client-go these are %d events: %v", len(about), about)
+	}
 	if c := w.set().Status.Conditions[0]; !strings.Contains(c.Message, "data-web-0") {
 		t.Errorf("the condition says %q, want what is wrong with the first", c.Message)
 	}

@@ -132,8 +132,11 @@ func (w *world) Eventf(regarding, related runtime.Object, _, reason, _, note str
 	defer w.mu.Unlock()
 	set := regarding.(*appsv1.StatefulSet)
 	about := fmt.Sprintf("StatefulSet %s at version %q", set.Name, set.ResourceVersion)
-	if pod, ok := related.(*corev1.Pod); ok {
-		about += " and Pod " + pod.Name
+	switch related := related.(type) {
+	case *corev1.Pod:
+		about += " and Pod " + related.Name
+	case *corev1.PersistentVolumeClaim:
+		about += " and Claim " + related.Name
 	}
 	w.events, w.about = append(w.events, reason+": "+fmt.Sprintf(note, args...)), append(w.about, about)
 }

@@ -19,6 +19,7 @@ func (a Action) Event(set *appsv1.StatefulSet, err error) (event Event, ok bool)
 		event.Pod = object.Name
 		subject = fmt.Sprintf("Pod %s in StatefulSet %s", object.Name, set.Name)
 	case *corev1.PersistentVolumeClaim:
+		event.Claim = object.Name
 		subject = fmt.Sprintf("Claim %s in StatefulSet %s", object.Name, set.Name)
 	case *corev1.Service:
 		subject = fmt.Sprintf("Service %s for StatefulSet %s", object.Name, set.Name)

@@ -81,6 +81,6 @@ type Wait struct {
 type Event struct {
 	Warning         bool
 	Reason, Message string
-	// Pod is the name of the pod it is also about, if any.
-	Pod string
+	// Pod or Claim is the name of what it is also about, if any.
+	Pod, Claim string
 }
