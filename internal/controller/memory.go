@@ -26,7 +26,7 @@ type memory struct {
 	batch        pacing // of the writes that a pass which ran out of time would have made next
 	failures     map[int]plan.Failure
 	refused      *plan.Refusal
-	refusals     map[refused]warning      // those recorded
+	refusals     map[refused]warning      // what was last recorded of each
 	planned      *plan.Refusal            // the one that the present plan knows of
 	told         *plan.Refusal            // the one that the written status tells of
 	warned       map[plan.Event]time.Time // when warnings that hold were recorded last
