@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,16 +22,42 @@ import (
 // What the caches show was so at some time. Where that is not enough, this file
 // asks the API server what is so now.
 
-// catchUp reports whether the snapshot is of what is so now, and otherwise has the
-// set wait until the caches show it. A controller that has just taken over needs
-// that: its caches may be older than its predecessor's last write, and it would take
-// down a second pod of an update whose first one is down already. So does one that
-// does not know whether its last write was made.
+// A look is what the API server showed of a set's pods when it was asked.
+type look struct {
+	version string               // of the list
+	pods    map[types.UID]string // their resourceVersions
+}
+
+// catchUp reports whether the snapshot is at least as new as a look at the API server,
+// and otherwise has the set wait until the caches show what was seen there. A controller
+// that has just taken over needs that: its caches may be older than its predecessor's
+// last write, and it would take down a second pod of an update whose first one is down
+// already. So does one that does not know whether its last write was made. One look is
+// enough, however fast the pods change meanwhile: nobody else acts on the set.
 func (r *reconciler) catchUp(ctx context.Context, s plan.Snapshot, m *memory) (bool, error) {
 	if untouched, err := r.untouched(ctx, s, m); untouched || err != nil {
 		m.caughtUp = untouched
 		return untouched, err
 	}
+	if m.looked == nil {
+		if shown, err := r.look(ctx, s, m); !shown || err != nil {
+			return false, err
+		}
+	}
+	if current, err := r.allThere(ctx, s.Pods, m); !current || err != nil {
+		return false, err
+	}
+	// Until the cache is as new as the list, it may still get to see pods that have come
+	// and gone.
+	if !newer(m.looked.version, r.view.version(kindPod)) {
+		m.caughtUp, m.looked = true, nil
+	}
+	return true, nil
+}
+
+// look asks the API server what is so, has the set wait until the caches show it, and
+// reports whether the snapshot does already.
+func (r *reconciler) look(ctx context.Context, s plan.Snapshot, m *memory) (shown bool, err error) {
 	set := &appsv1.StatefulSet{}
 	switch err := r.executor.fresh.Get(ctx, client.ObjectKeyFromObject(s.Set), set); {
 	case apierrors.IsNotFound(err):
@@ -40,44 +67,58 @@ func (r *reconciler) catchUp(ctx context.Context, s plan.Snapshot, m *memory) (b
 		return false, err
 	}
 	m.expectations.wrote(kindSet, set.ResourceVersion)
-	podsCurrent, err := r.catchUpPods(ctx, s, m)
+	podsShown, err := r.lookAtPods(ctx, s, m)
 	if err != nil {
 		return false, err
 	}
-	revisionsCurrent, err := r.catchUpRevisions(ctx, s, set, m)
-	return podsCurrent && revisionsCurrent && set.ResourceVersion == s.Set.ResourceVersion, err
+	revisionsShown, err := r.lookForRevisions(ctx, s, set, m)
+	return podsShown && revisionsShown && set.ResourceVersion == s.Set.ResourceVersion, err
 }
 
-// catchUpPods has the set wait for the newest of its pods, and for those to be gone
-// that are. The set has caught up when the cache is as new as this: until then it
-// may still get to see pods that have come and gone.
-func (r *reconciler) catchUpPods(ctx context.Context, s plan.Snapshot, m *memory) (bool, error) {
+func (r *reconciler) lookAtPods(ctx context.Context, s plan.Snapshot, m *memory) (shown bool, err error) {
 	selector, err := metav1.LabelSelectorAsSelector(s.Set.Spec.Selector)
 	if err != nil {
-		return true, nil // nothing is done about such a set
+		selector = labels.Nothing() // nothing is done about such a set
 	}
 	var list corev1.PodList
 	if err := r.executor.fresh.List(ctx, &list, client.InNamespace(s.Set.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
 		return false, err
 	}
-	now := map[types.UID]string{}
+	unseen := map[types.UID]string{}
+	m.looked = &look{version: list.ResourceVersion, pods: map[types.UID]string{}}
 	for i := range list.Items {
 		if pod := &list.Items[i]; slices.Contains(podSets(pod), s.Set.Name) {
-			now[pod.UID] = pod.ResourceVersion
+			m.looked.pods[pod.UID], unseen[pod.UID] = pod.ResourceVersion, pod.ResourceVersion
 			m.expectations.wrote(kindPod, pod.ResourceVersion)
 		}
 	}
-	current := true
 	for _, pod := range s.Pods {
-		if _, there := now[pod.UID]; !there {
-			if now[pod.UID], err = r.versionNow(ctx, pod, m); err != nil {
-				return false, err
-			}
+		if !newer(unseen[pod.UID], pod.ResourceVersion) {
+			delete(unseen, pod.UID)
 		}
-		current = current && now[pod.UID] == pod.ResourceVersion
 	}
-	m.caughtUp = current && !newer(list.ResourceVersion, r.view.version(kindPod))
-	return current && len(now) == len(s.Pods), nil
+	return len(unseen) == 0, nil
+}
+
+// allThere reports whether the API server has, or had since, all of the pods that the
+// caches show, and otherwise has the set wait for those to be gone that are. The pods
+// that the set's selector does not find are looked at one by one.
+func (r *reconciler) allThere(ctx context.Context, pods []*corev1.Pod, m *memory) (bool, error) {
+	current := true
+	for _, pod := range pods {
+		if _, seen := m.looked.pods[pod.UID]; seen || newer(pod.ResourceVersion, m.looked.version) {
+			continue
+		}
+		now, err := r.versionNow(ctx, pod, m)
+		if err != nil {
+			return false, err
+		}
+		if now != "" {
+			m.looked.pods[pod.UID] = now
+		}
+		current = current && now == pod.ResourceVersion
+	}
+	return current, nil
 }
 
 // versionNow is the resourceVersion of a pod that the set's selector does not
@@ -96,10 +137,10 @@ func (r *reconciler) versionNow(ctx context.Context, pod *corev1.Pod, m *memory)
 	return now.ResourceVersion, nil
 }
 
-// catchUpRevisions has the set wait for those of its revisions that its status names.
+// lookForRevisions has the set wait for those of its revisions that its status names.
 // One that an earlier set of its name left is not waited for.
-func (r *reconciler) catchUpRevisions(ctx context.Context, s plan.Snapshot, set *appsv1.StatefulSet, m *memory) (bool, error) {
-	current := true
+func (r *reconciler) lookForRevisions(ctx context.Context, s plan.Snapshot, set *appsv1.StatefulSet, m *memory) (shown bool, err error) {
+	shown = true
 	for _, name := range unknownRevisions(set, s.Revisions) {
 		revision := &appsv1.ControllerRevision{}
 		err := r.executor.fresh.Get(ctx, types.NamespacedName{Namespace: set.Namespace, Name: name}, revision)
@@ -108,10 +149,10 @@ func (r *reconciler) catchUpRevisions(ctx context.Context, s plan.Snapshot, set 
 		}
 		if err == nil && len(ownRevisions(set, []*appsv1.ControllerRevision{revision})) > 0 {
 			m.expectations.wrote(kindRevision, revision.ResourceVersion)
-			current = false
+			shown = false
 		}
 	}
-	return current, nil
+	return shown, nil
 }
 
 // unknownRevisions are those that the set's status names and that are not among the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -77,6 +78,39 @@ func TestANewControllerWaitsUntilItsCacheShowsWhatThePredecessorDid(t *testing.T
 	past.then = []*corev1.Pod{w.pod("web-0")}
 	if writes, _, err := w.reconcile(); err != nil || !slices.Contains(writes, "create controllerrevisions web-"+hashOf(t, set)) {
 		t.Errorf("the cache shows what is so, and the controller wrote %v (%v)", writes, err)
+	}
+}
+
+// restlessView is a cache that is behind as soon as it was read: a pod changes each time.
+type restlessView struct {
+	*apiView
+	change func()
+}
+
+func (v restlessView) pods(ctx context.Context, set types.NamespacedName) ([]*corev1.Pod, error) {
+	defer v.change()
+	return v.apiView.pods(ctx, set)
+}
+
+func TestANewControllerActsOnASetWhosePodsChangeAllTheTime(t *testing.T) {
+	set := web(2)
+	set.Status.ObservedGeneration = 1
+	pod := orphan(0)
+	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(set, identity.SetKind)}
+	w := newWorld(t, set, claimOf(0), claimOf(1), pod)
+	w.r.view = restlessView{w.r.view.(*apiView), func() {
+		pod := w.pod("web-0")
+		pod.Status.ObservedGeneration++
+		if err := w.api.Status().Update(t.Context(), pod); err != nil {
+			t.Error(err)
+		}
+	}}
+	creates := func(write string) bool { return strings.HasPrefix(write, "create") }
+	if writes, _, err := w.reconcile(); err != nil || slices.ContainsFunc(writes, creates) {
+		t.Errorf("on a cache that is behind, the controller wrote %v (%v)", writes, err)
+	}
+	if writes, _, err := w.reconcile(); err != nil || !slices.ContainsFunc(writes, creates) {
+		t.Errorf("on a cache that shows what was so at the first look, the controller wrote %v (%v)", writes, err)
 	}
 }
 
@@ -170,7 +204,7 @@ func TestARevisionThatIsNotTheSetsIsNotWaitedFor(t *testing.T) {
 		r.OwnerReferences[0].UID = uid
 		set.Status.UpdateRevision = r.Name
 		w := newWorld(t, set, r)
-		current, err := w.r.catchUpRevisions(t.Context(), plan.Snapshot{Set: set}, set, &memory{})
+		current, err := w.r.lookForRevisions(t.Context(), plan.Snapshot{Set: set}, set, &memory{})
 		if err != nil || current != (uid != set.UID) {
 			t.Errorf("the caches do not show the revision, which is %s: they are current: %t, %v", whose, current, err)
 		}

@@ -19,7 +19,8 @@ type memory struct {
 	uid          types.UID // of the set, not only of its name
 	firstSeen    time.Time
 	uncertain    bool      // the last write may have been made, or not
-	caughtUp     bool      // the expectations hold all that was so when the set was first seen
+	caughtUp     bool      // the caches show what was so at a look since the last doubt
+	looked       *look     // at what they are to show before; nil before the look
 	staleSince   time.Time // since when the caches have not shown what was expected
 	lost         string    // the revision that was looked for in vain; see lostRevision
 	expectations expectations
@@ -65,9 +66,13 @@ func (m *memory) doubt(now time.Time) bool {
 		return false
 	}
 	m.expectations.reset()
-	m.staleSince, m.caughtUp, m.uncertain = time.Time{}, false, true
+	m.staleSince, m.uncertain = time.Time{}, true
+	m.lookAfresh()
 	return true
 }
+
+// lookAfresh has the API server asked before anything else is done.
+func (m *memory) lookAfresh() { m.caughtUp, m.looked = false, nil }
 
 // untilNews is how long the news wait for room; zero if none do.
 func (m *memory) untilNews(now time.Time) time.Duration { return max(0, m.newsDue.Sub(now)) }

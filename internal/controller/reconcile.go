@@ -93,7 +93,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	if lost := lostRevision(&snapshot); lost != m.lost {
 		m.lost = lost
-		m.caughtUp = m.caughtUp && lost == ""
+		if lost != "" {
+			m.lookAfresh()
+		}
 	}
 	if !m.caughtUp {
 		if current, err := r.catchUp(ctx, snapshot, m); err != nil {
@@ -147,8 +149,9 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 		// it not, the pauses grow as they do after errors.
 		log.FromContext(ctx).V(1).Info("an object has changed under the plan, planning again", "conflict", failed.Error())
 		pause := min(firstRetry<<min(m.conflicts, 10), lastRetry)
-		m.caughtUp = m.caughtUp && m.conflicts == 0 // twice in a row: the cache does not show it yet
-		m.conflicts++
+		if m.conflicts++; m.conflicts > 1 { // the cache does not show it yet
+			m.lookAfresh()
+		}
 		result.RequeueAfter = soonest(pause, result.RequeueAfter)
 		return result, nil
 	}
@@ -161,8 +164,9 @@ func (r *reconciler) act(ctx context.Context, set *appsv1.StatefulSet, made *pla
 	started := r.clock.Now()
 	undone, ranOut, err := r.executor.do(ctx, set, made.Actions, m)
 	r.metrics.applied(len(made.Actions), r.clock.Since(started))
-	m.uncertain = uncertain(err)
-	m.caughtUp = m.caughtUp && !m.uncertain
+	if m.uncertain = uncertain(err); m.uncertain {
+		m.lookAfresh()
+	}
 	m.failures = failuresBut(undone, made.Failures, m.failures)
 	if err == nil && !ranOut {
 		m.refused, m.refusals = nil, nil
