@@ -114,6 +114,44 @@ func TestANewControllerActsOnASetWhosePodsChangeAllTheTime(t *testing.T) {
 	}
 }
 
+// listedAt is an API server whose lists are of a certain version.
+type listedAt struct {
+	client.Reader
+	version string
+}
+
+func (l listedAt) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	err := l.Reader.List(ctx, list, options...)
+	list.SetResourceVersion(l.version)
+	return err
+}
+
+// A cache may be as new as all that is there, and still older than what is gone.
+func TestANewControllerKnowsPodsThatHaveComeAndGone(t *testing.T) {
+	set := web(0)
+	set.Status.ObservedGeneration = 1
+	w := newWorld(t, set)
+	past := &pastView{apiView: &apiView{liveView: liveView{w.api}, behind: kindPod}}
+	w.r.view, w.r.executor.fresh = past, listedAt{w.api, "500"}
+	if _, _, err := w.reconcile(); err != nil {
+		t.Fatal(err)
+	}
+	gone := orphan(0)
+	gone.UID, gone.ResourceVersion = "uid-gone", "2"
+	gone.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(set, identity.SetKind)}
+	past.then = []*corev1.Pod{gone}
+	if writes, result, err := w.reconcile(); err != nil || len(writes) > 0 || result.RequeueAfter == 0 {
+		t.Errorf("the cache shows a pod that is gone, and the controller wrote %v (%v, %v)", writes, result, err)
+	}
+	made := gone.DeepCopy()
+	made.UID, made.ResourceVersion = "uid-made", "1000000"
+	past.then = []*corev1.Pod{made}
+	w.r.memories.of(webKey).expectations.reset()
+	if writes, _, err := w.reconcile(); err != nil || len(writes) == 0 {
+		t.Errorf("the cache shows a pod that was made since, and the controller wrote %v (%v)", writes, err)
+	}
+}
+
 // Of two controllers that lead at once, the one that does not know of the newest
 // specification must not put an older revision on top: they would do so in turn.
 func TestARevisionIsNotRenumberedForAnOlderSpecification(t *testing.T) {
