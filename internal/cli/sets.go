@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -69,11 +70,13 @@ func (t *setTarget) resolve(r *root, arg string) error {
 	return err
 }
 
+var errNoSet = errors.New("there is no StatefulSet")
+
 // snapshot is what the controller would see of the set now.
 func (t *setTarget) snapshot(ctx context.Context) (plan.Snapshot, error) {
 	s, err := controller.Load(ctx, t.reader, t.namespace, t.name, time.Now())
 	if apierrors.IsNotFound(err) {
-		return s, fmt.Errorf("there is no StatefulSet %s in namespace %s; see: ordinal kubectl get sts -A", t.name, t.namespace)
+		return s, fmt.Errorf("%w %s in namespace %s; see: ordinal kubectl get sts -A", errNoSet, t.name, t.namespace)
 	}
 	return s, err
 }

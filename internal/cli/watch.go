@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"ordinal.dev/ordinal/internal/identity"
@@ -54,8 +56,8 @@ type watcher struct {
 	out   *os.File
 	live  bool
 	began time.Time
-	drawn int    // lines on the terminal to draw over
-	last  string // line written elsewhere
+	drawn []string // on the terminal, to draw over
+	last  string   // line written elsewhere
 }
 
 func newWatcher(out *os.File) *watcher {
@@ -65,21 +67,23 @@ func newWatcher(out *os.File) *watcher {
 func (w *watcher) run(ctx context.Context, snapshot func(context.Context) (plan.Snapshot, error)) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	waiting := "it to be seen"
+	waiting, seen := "the API server has not answered", false
 	for {
 		s, err := snapshot(ctx)
-		if err != nil && ctx.Err() == nil {
-			return err
-		}
-		if err == nil {
+		switch {
+		case ctx.Err() != nil:
+		case err == nil:
 			p := plan.Make(s)
 			w.draw(s, p)
 			if complete(s, p) {
 				return nil
 			}
-			if len(p.Waits) > 0 {
-				waiting = p.Waits[0].String()
-			}
+			waiting, seen = cmp.Or(holdsUp(p), "it is on its way"), true
+		case !seen || lasts(err):
+			return err
+		default:
+			waiting = "it cannot be seen: " + strings.Join(strings.Fields(err.Error()), " ")
+			w.note(waiting)
 		}
 		select {
 		case <-ctx.Done():
@@ -92,13 +96,28 @@ func (w *watcher) run(ctx context.Context, snapshot func(context.Context) (plan.
 	}
 }
 
+// lasts reports whether an error is one that waiting does not help against: the set is
+// gone, or the user may not see it. Others pass, such as those of an API server that is
+// being replaced.
+func lasts(err error) bool {
+	return errors.Is(err, errNoSet) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
+}
+
+// holdsUp says what keeps the set from its goal; empty if that is not known.
+func holdsUp(p plan.Plan) string {
+	if len(p.Waits) > 0 {
+		return p.Waits[0].String()
+	}
+	return p.Frozen
+}
+
 // complete is what `kubectl rollout status` waits for, by the pods themselves: the status
 // that is stored may be a second behind them. With a partition, or where outdated pods
 // wait for their user to delete them, it is complete as far as the strategy goes.
 func complete(s plan.Snapshot, p plan.Plan) bool {
 	want := identity.OrdinalsOf(s.Set).Count
 	moves := len(p.Waits) > 0 || slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind() == "pod" })
-	return s.Set.Status.ObservedGeneration >= s.Set.Generation && !moves &&
+	return s.Set.Status.ObservedGeneration >= s.Set.Generation && !moves && p.Frozen == "" &&
 		int(p.Status.AvailableReplicas) == want && len(s.Pods) == want
 }
 
@@ -106,14 +125,11 @@ func (w *watcher) draw(s plan.Snapshot, p plan.Plan) {
 	st, want := p.Status, identity.OrdinalsOf(s.Set).Count
 	headline := fmt.Sprintf("%s  %d of %d available, %d up to date", s.Set.Name, st.AvailableReplicas, want, st.UpdatedReplicas)
 	why := ""
-	if len(p.Waits) > 0 && !complete(s, p) {
-		why = p.Waits[0].String()
+	if !complete(s, p) {
+		why = holdsUp(p)
 	}
 	if !w.live {
-		if line := strings.TrimSuffix(headline+"; "+why, "; "); line != w.last {
-			w.last = line
-			fmt.Fprintf(w.out, "%5.1fs  %s\n", time.Since(w.began).Seconds(), line)
-		}
+		w.say(strings.TrimSuffix(headline+"; "+why, "; "))
 		return
 	}
 	lines := []string{fmt.Sprintf("%s  (%.0fs)", headline, time.Since(w.began).Seconds())}
@@ -124,6 +140,23 @@ func (w *watcher) draw(s plan.Snapshot, p plan.Plan) {
 	}
 	lines = append(lines, "  "+why)
 	w.redraw(lines)
+}
+
+// note says what there is to say while the set cannot be seen, below what was seen last.
+func (w *watcher) note(words string) {
+	if !w.live {
+		w.say(words)
+		return
+	}
+	w.redraw(append(slices.Clone(w.drawn[:len(w.drawn)-1]), "  "+words))
+}
+
+// say writes a line where nothing can be drawn over, unless it says what the last one did.
+func (w *watcher) say(line string) {
+	if line != w.last {
+		w.last = line
+		fmt.Fprintf(w.out, "%5.1fs  %s\n", time.Since(w.began).Seconds(), line)
+	}
 }
 
 func (w *watcher) row(pod *corev1.Pod, now time.Time) string {
@@ -152,8 +185,8 @@ func (w *watcher) redraw(lines []string) {
 		width = 80
 	}
 	var b strings.Builder
-	if w.drawn > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA", w.drawn)
+	if len(w.drawn) > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", len(w.drawn))
 	}
 	for _, line := range lines {
 		if cut := []rune(line); len(cut) > width {
@@ -162,7 +195,7 @@ func (w *watcher) redraw(lines []string) {
 		b.WriteString(line + "\x1b[K\n")
 	}
 	b.WriteString("\x1b[J")
-	w.drawn = len(lines)
+	w.drawn = lines
 	fmt.Fprint(w.out, b.String())
 }
 

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +13,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -87,6 +91,63 @@ func TestWatchEndsAsFarAsTheStrategyGoes(t *testing.T) {
 		if got := complete(s, plan.Make(s)); got != want {
 			t.Errorf("%s with an outdated pod: complete: %v, want %v", strategy, got, want)
 		}
+	}
+}
+
+func TestWatchDoesNotCallASetCompleteThatCannotBeUnderstood(t *testing.T) {
+	s := world(t, true, appsv1.StatefulSetStatus{ObservedGeneration: 1})
+	s.Set.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: math.MaxInt32}
+	s.Set.Spec.Replicas = ptr.To[int32](2)
+	s.Pods = append(s.Pods, s.Pods[0].DeepCopy())
+	s.Pods[0].Name, s.Pods[1].Name = "web-2147483647", "web-2147483646"
+	p := plan.Make(s)
+	if p.Status.AvailableReplicas != 2 {
+		t.Fatalf("%d pods are available, which proves nothing", p.Status.AvailableReplicas)
+	}
+	if complete(s, p) || !strings.Contains(holdsUp(p), "lower one of them") {
+		t.Errorf("complete, or held up by %q", holdsUp(p))
+	}
+}
+
+func TestWatchGoesOnWhenTheSetCannotBeSeenForAWhile(t *testing.T) {
+	refused := errors.New("connect: connection refused")
+	forbidden := apierrors.NewForbidden(appsv1.Resource("statefulsets"), "web", errors.New("no"))
+	gone := fmt.Errorf("%w web", errNoSet)
+	for _, test := range []struct {
+		name  string
+		looks []error // one after the other; the set is complete at the one after them
+		want  error
+		says  string
+	}{
+		{"an outage", []error{nil, refused, refused}, nil, "it cannot be seen: connect: connection refused"},
+		{"no cluster", []error{refused}, refused, ""},
+		{"the set is deleted", []error{nil, refused, gone}, gone, ""},
+		{"the right to see it is withdrawn", []error{nil, forbidden}, forbidden, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer out.Close()
+			look := 0
+			err = newWatcher(out).run(t.Context(), func(context.Context) (plan.Snapshot, error) {
+				if look++; look <= len(test.looks) {
+					return world(t, false, appsv1.StatefulSetStatus{ObservedGeneration: 1}), test.looks[look-1]
+				}
+				return world(t, true, appsv1.StatefulSetStatus{ObservedGeneration: 1}), nil
+			})
+			if !errors.Is(err, test.want) {
+				t.Errorf("ended with %v, want %v", err, test.want)
+			}
+			said, err := os.ReadFile(out.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(said), test.says) {
+				t.Errorf("said:\n%s", said)
+			}
+		})
 	}
 }
 

@@ -115,7 +115,7 @@ func maxUnavailable(value *intstr.IntOrString, replicas int) int {
 func (p *planner) mayAct() bool { return p.Set.DeletionTimestamp == nil && p.frozen == nil }
 
 func (p *planner) freeze(reason, message string) {
-	p.frozen = &verdict{corev1.ConditionFalse, reason, message}
+	p.frozen, p.plan.Frozen = &verdict{corev1.ConditionFalse, reason, message}, message
 	p.warn(reason, message)
 }
 

@@ -15,6 +15,8 @@ type Plan struct {
 	Actions []Action
 	// Waits say what keeps the set from its goal, the most important first.
 	Waits []Wait
+	// Frozen says why nothing is done for the set: it cannot be understood. Empty if it can.
+	Frozen string
 	// Status is the whole status to report, derived from the snapshot alone.
 	Status appsv1.StatefulSetStatus
 	// Events are warnings that hold as long as plans repeat them.

@@ -5,13 +5,15 @@ import (
 	"path"
 	"reflect"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 )
 
 // SameTemplate reports whether two revisions' data ask for the same pods: they
 // are equal, or differ only in fields that one of them leaves to a default of
-// the API server, or in empty values that the API does not keep. Revisions
-// written by an older Kubernetes differ from the same template written today in
-// exactly these ways, and must not roll every pod of the cluster.
+// the API server, in empty values that the API does not keep, or in how a quantity
+// is spelled. Revisions written by an older Kubernetes differ from the same template
+// written today in such ways, and must not roll every pod of the cluster.
 func SameTemplate(a, b []byte) bool {
 	var x, y map[string]any
 	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
@@ -51,14 +53,25 @@ func same(s *shape, a, b any) bool {
 		}
 		return true
 	default:
-		return reflect.DeepEqual(a, b)
+		return reflect.DeepEqual(a, b) || s != nil && s.quantities && sameQuantity(a, b)
 	}
+}
+
+func sameQuantity(a, b any) bool {
+	x, isText := a.(string)
+	y, areText := b.(string)
+	if !isText || !areText {
+		return false
+	}
+	p, errX := resource.ParseQuantity(x)
+	q, errY := resource.ParseQuantity(y)
+	return errX == nil && errY == nil && p.Cmp(q) == 0
 }
 
 // within is the shape of the object, or of the objects in the list, in a field.
 func (s *shape) within(key string) *shape {
-	if s == nil {
-		return nil
+	if s == nil || s.quantities {
+		return s
 	}
 	return s.fields[key]
 }

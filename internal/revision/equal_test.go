@@ -53,6 +53,9 @@ func TestTemplatesThatDifferInDefaultsAreTheSame(t *testing.T) {
 		"pull policy of an image volume":  {volume, `{"image":{"reference":"a:1"}}`, `{"image":{"reference":"a:1","pullPolicy":"IfNotPresent"}}`},
 		"an optional key of a file":       {container, `{"env":[{"valueFrom":{"fileKeyRef":{}}}]}`, `{"env":[{"valueFrom":{"fileKeyRef":{"optional":false}}}]}`},
 		"a disk that can be written":      {volume, `{"azureDisk":{}}`, `{"azureDisk":{"readOnly":false,"kind":"Shared"}}`},
+		"a limit in other words":          {container, `{"resources":{"limits":{"memory":"1G"}}}`, `{"resources":{"limits":{"memory":"1e9"}}}`},
+		"a request of a pod":              {pod, `{"resources":{"requests":{"cpu":"1"}}}`, `{"resources":{"requests":{"cpu":"1000m"}}}`},
+		"the size of a volume":            {volume, `{"emptyDir":{"sizeLimit":"1Gi"}}`, `{"emptyDir":{"sizeLimit":"1024Mi"}}`},
 		"old name of the service account": {pod, `{"serviceAccountName":"x"}`, `{"serviceAccountName":"x","serviceAccount":"x"}`},
 	} {
 		if !pair.are(t) {
@@ -71,6 +74,12 @@ func TestTemplatesThatDifferInMeaningAreNotTheSame(t *testing.T) {
 		"false is not absent":               {pod, `{"automountServiceAccountToken":false}`, `{}`},
 		"a selector of everything":          {pod, `{"labelSelector":{}}`, `{}`},
 		"another than the default":          {pod, `{"restartPolicy":"Never"}`, `{}`},
+		"another limit":                     {container, `{"resources":{"limits":{"memory":"1G"}}}`, `{"resources":{"limits":{"memory":"1Gi"}}}`},
+		"a limit and none":                  {container, `{"resources":{"limits":{"memory":"0"}}}`, `{"resources":{"limits":{}}}`},
+		"a limit that is not text":          {container, `{"resources":{"limits":{"memory":1}}}`, `{"resources":{"limits":{"memory":"1"}}}`},
+		"two limits that are none":          {container, `{"resources":{"limits":{"memory":"a"}}}`, `{"resources":{"limits":{"memory":"b"}}}`},
+		"an argument that reads as one":     {container, `{"args":["1G"]}`, `{"args":["1e9"]}`},
+		"a label that reads as one":         {template, `{"metadata":{"labels":{"limits":"1G"}}}`, `{"metadata":{"labels":{"limits":"1e9"}}}`},
 		"a sidecar":                         {initial, `{"name":"a","restartPolicy":"Always"}`, `{"name":"a"}`},
 		"a probe's grace":                   {probe, `{"terminationGracePeriodSeconds":30}`, `{}`},
 		"a label that is named as a field":  {template, `{"metadata":{"labels":{"restartPolicy":"Always"}}}`, `{"metadata":{"labels":{}}}`},

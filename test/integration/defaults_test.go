@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	upstream "k8s.io/kubernetes/pkg/apis/apps/v1"
@@ -35,8 +37,8 @@ func TestATemplateWithItsDefaultsIsTheSameTemplate(t *testing.T) {
 	}
 }
 
-// A template with a field less, or with one more that has a default somewhere, is the
-// same template exactly if upstream's defaults make it so.
+// A template with a field less, with one more that has a default somewhere, or with a
+// number in other words, is the same template exactly if upstream's defaults make it so.
 func TestWhichFieldsMayBeLeftOutIsAsUpstreamSaysEverywhere(t *testing.T) {
 	w := newScene(t)
 	set := w.readFile("testdata/defaults.yaml")
@@ -76,6 +78,14 @@ func TestWhichFieldsMayBeLeftOutIsAsUpstreamSaysEverywhere(t *testing.T) {
 			delete(object, key)
 			judge("no " + key + " in " + brief(before))
 			object[key] = before[key]
+		}
+		for key, value := range before {
+			text, _ := value.(string)
+			if amount, err := resource.ParseQuantity(text); err == nil {
+				object[key] = fmt.Sprint(amount.MilliValue(), "m")
+				judge(key + " in thousandths in " + brief(before))
+				object[key] = value
+			}
 		}
 		for key, value := range scalars {
 			if _, has := before[key]; !has {
