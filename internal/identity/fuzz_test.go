@@ -2,6 +2,7 @@ package identity
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -13,7 +14,8 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string) {
 		set, ordinal, ok := Parse(name)
 		if !ok {
-			if set != "" || ordinal != 0 {
+			digits, numbered := strings.CutPrefix(name, set+"-")
+			if ordinal != 0 || set != "" && (!numbered || digits == "" || strings.Trim(digits, "0123456789") != "") {
 				t.Errorf("%q is no member's name, and yet of set %q with ordinal %d", name, set, ordinal)
 			}
 			return

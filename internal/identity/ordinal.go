@@ -14,16 +14,20 @@ func PodName(set string, ordinal int) string {
 
 // Parse splits a pod's name into the set's name and the ordinal. ok is false
 // for a name no set gives out: no number at the end, a number beyond 32 bits,
-// or one with leading zeros ("web-01").
+// or one with leading zeros ("web-01"). With a number, the set's name is there
+// all the same.
 func Parse(pod string) (set string, ordinal int, ok bool) {
 	dash := strings.LastIndexByte(pod, '-')
 	if dash <= 0 {
 		return "", 0, false
 	}
 	digits := pod[dash+1:]
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
+		return "", 0, false
+	}
 	n, err := strconv.ParseUint(digits, 10, 31)
 	if err != nil || strconv.FormatUint(n, 10) != digits {
-		return "", 0, false
+		return pod[:dash], 0, false
 	}
 	return pod[:dash], int(n), true
 }

@@ -53,7 +53,7 @@ func Ordinals(set *appsv1.StatefulSet, pods []*corev1.Pod) []int {
 
 // gatherMembers finds out whose the pods are, and sorts them by ordinal. Pods
 // that the selector matches and nobody owns are adopted, pods that it no longer
-// matches are released. Pods whose names hold no ordinal are ignored.
+// matches are released. Pods whose names end in a number that is no ordinal are ignored.
 func (p *planner) gatherMembers() {
 	for _, ordinal := range Ordinals(p.Set, p.Pods) {
 		p.replicas = append(p.replicas, &member{
@@ -71,9 +71,12 @@ func (p *planner) gatherMembers() {
 // place claims one pod and puts it where its ordinal belongs.
 func (p *planner) place(pod *corev1.Pod) {
 	set, ordinal, named := identity.Parse(pod.Name)
-	ours := named && set == p.Set.Name
+	ours, selected := named && set == p.Set.Name, p.frozen != nil || p.selector.Matches(labels.Set(pod.Labels))
+	if !named && set == p.Set.Name && selected {
+		return
+	}
 	m := &member{ordinal: ordinal, name: pod.Name, pod: pod, action: -1}
-	p.claim(m, ours && (p.frozen != nil || p.selector.Matches(labels.Set(pod.Labels))))
+	p.claim(m, ours && selected)
 	switch {
 	case !ours:
 	case p.ordinals.Contains(ordinal):
