@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -34,7 +35,10 @@ func (p *patient) RoundTrip(request *http.Request) (response *http.Response, err
 	}
 	again := false
 	_ = lookAgain.DelayFunc().Until(request.Context(), true, true, func(ctx context.Context) (bool, error) {
-		if response, err = p.next.RoundTrip(request); err != nil && again && ctx.Err() == nil {
+		if response, err = p.next.RoundTrip(request); err == nil {
+			err = noServer(response)
+		}
+		if err != nil && again && ctx.Err() == nil {
 			p.outage.goesOn(err)
 		}
 		again = true
@@ -48,6 +52,20 @@ func (p *patient) RoundTrip(request *http.Request) (response *http.Response, err
 		response.Body = watchBody{response.Body}
 	}
 	return response, nil
+}
+
+// noServer returns an error for an answer that is not the API server's, but that of a
+// load balancer which finds none. One that says itself when to come again is obeyed by
+// client-go.
+func noServer(response *http.Response) error {
+	switch response.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable:
+		if response.Header.Get("Retry-After") == "" {
+			_ = response.Body.Close()
+			return errors.New(response.Status)
+		}
+	}
+	return nil
 }
 
 // outage tells the log of an outage, once for all connections of a controller: leader

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -15,15 +16,20 @@ import (
 )
 
 // serverDown cannot be reached until some time, and then answers with a body that
-// breaks off.
+// breaks off. Before it there may be a load balancer.
 type serverDown struct {
-	until time.Time
-	looks int
+	until    time.Time
+	balancer int         // what a load balancer answers when it cannot be reached; 0 without one
+	header   http.Header // that it answers with
+	looks    int
 }
 
 func (s *serverDown) RoundTrip(*http.Request) (*http.Response, error) {
 	s.looks++
-	if time.Now().Before(s.until) {
+	switch isDown := time.Now().Before(s.until); {
+	case isDown && s.balancer != 0:
+		return &http.Response{StatusCode: s.balancer, Status: fmt.Sprint(s.balancer, " of a balancer"), Header: s.header, Body: http.NoBody}, nil
+	case isDown:
 		return nil, errors.New("connection refused")
 	}
 	return &http.Response{StatusCode: http.StatusOK, Body: brokenOff{strings.NewReader("abc")}}, nil
@@ -71,6 +77,31 @@ func TestAReadIsAnsweredSoonAfterAnOutage(t *testing.T) {
 			t.Errorf("logged %q, want that it cannot be reached and why, and that it can again and after how long", logged)
 		}
 	})
+}
+
+func TestALoadBalancerWithoutAServerIsAnOutage(t *testing.T) {
+	for _, test := range []struct {
+		code   int
+		header http.Header
+		want   int
+	}{
+		{http.StatusBadGateway, nil, http.StatusOK},
+		{http.StatusServiceUnavailable, nil, http.StatusOK},
+		{http.StatusServiceUnavailable, http.Header{"Retry-After": {"1"}}, http.StatusServiceUnavailable},
+		{http.StatusInternalServerError, nil, http.StatusInternalServerError},
+		{http.StatusTooManyRequests, nil, http.StatusTooManyRequests},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &serverDown{until: time.Now().Add(time.Minute), balancer: test.code, header: test.header}
+			response, _, logged, err := ask(t, t.Context(), s, http.MethodGet, "/api/v1/pods")
+			if err != nil || response.StatusCode != test.want {
+				t.Errorf("%d %v: answered with %v, %v", test.code, test.header, response, err)
+			}
+			if told := len(logged) == 2 && strings.Contains(logged[0], "of a balancer"); told != (test.want == http.StatusOK) {
+				t.Errorf("%d %v: logged %q", test.code, test.header, logged)
+			}
+		})
+	}
 }
 
 func TestARequestThatFailsOnceIsNoOutage(t *testing.T) {
