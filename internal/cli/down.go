@@ -60,13 +60,8 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 		}
 	}
 	began := time.Now()
-	if instance.Alive(l) {
-		if err := r.stopProcess(ctx, l); err != nil {
-			return err
-		}
-	}
-	if err := cluster.Teardown(ctx, l, func(what string) { fmt.Fprintf(r.out, "  … %s\n", what) }); err != nil {
-		return fmt.Errorf("some of the cluster could not be taken down; run `ordinal down` again, as root: %w", err)
+	if err := r.takeDown(ctx, l); err != nil {
+		return err
 	}
 	if !o.purge {
 		fate := "is kept in " + l.Root + "; `ordinal up` continues from it"
@@ -86,6 +81,26 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 	return nil
 }
 
+// takeDown ends the cluster's process, and removes what it leaves on the machine.
+func (r *root) takeDown(ctx context.Context, l layout.Layout) error {
+	for {
+		if err := r.stopProcess(ctx, l); err != nil {
+			return err
+		}
+		if data, remains, err := cluster.Find(l); err == nil && !data && !remains {
+			return nil // somebody else has, and deleted the data
+		}
+		err := cluster.Teardown(ctx, l, func(what string) { fmt.Fprintf(r.out, "  … %s\n", what) })
+		switch {
+		case errors.As(err, new(*instance.InUse)): // somebody else was faster, and is waited for
+		case err != nil:
+			return fmt.Errorf("some of the cluster could not be taken down; run `ordinal down` again, as root: %w", err)
+		default:
+			return nil
+		}
+	}
+}
+
 func (r *root) confirmPurge(l layout.Layout) error {
 	if !term.IsTerminal(int(r.in.Fd())) {
 		return fmt.Errorf("--purge deletes everything in %s and there is no terminal to ask on: add --yes if that is meant", l.Root)
@@ -98,27 +113,32 @@ func (r *root) confirmPurge(l layout.Layout) error {
 	return nil
 }
 
-// stopProcess asks the cluster's process to end, and shows its parts ending.
+// stopProcess asks the cluster's process to end, and shows its parts ending. One that is
+// stopping already, as another `down` is, is waited for.
 func (r *root) stopProcess(ctx context.Context, l layout.Layout) error {
-	pid := instance.PID(l)
-	if pid == 0 {
-		return fmt.Errorf("the cluster in %s runs, but %s does not say as which process", l.Root, l.PIDFile())
-	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-		return fmt.Errorf("asking process %d to end (is it another user's? use sudo): %w", pid, err)
-	}
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	said := map[string]bool{}
+	asked, said := 0, map[string]bool{}
 	for instance.Alive(l) {
+		s, err := instance.Read(l)
+		switch pid := instance.PID(l); {
+		case err == nil && s.Phase == instance.Stopping && s.PID == pid:
+			if asked != pid {
+				asked = pid
+				fmt.Fprintf(r.out, "  … process %d is stopping the cluster already; waiting for that\n", pid)
+			}
+		case pid == 0:
+			return fmt.Errorf("the cluster in %s runs, but %s does not say as which process", l.Root, l.PIDFile())
+		case asked != pid:
+			asked = pid
+			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("asking process %d to end (is it another user's? use sudo): %w", pid, err)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return errors.New("interrupted; the cluster is still stopping")
 		case <-tick.C:
-		}
-		s, err := instance.Read(l)
-		if err != nil {
-			continue // the next tick reads it
 		}
 		for _, p := range s.Parts {
 			if p.Phase == string(supervisor.Stopped) && !said[p.Name] {

@@ -74,6 +74,9 @@ func (o *upOptions) mustStandBy(l layout.Layout) (dismiss func()) {
 // again is up in the place of a process that has ended. A standby of its own comes
 // first: this process may be killed too.
 func (r *root) again(ctx context.Context, o *upOptions, l layout.Layout) error {
+	if err := toStartAgain(l); err != nil {
+		return err
+	}
 	dismiss := o.mustStandBy(l)
 	if err := o.waitForTurn(ctx, l); err != nil {
 		dismiss()
@@ -94,7 +97,13 @@ func (o *upOptions) waitForTurn(ctx context.Context, l layout.Layout) error {
 	}
 	var release func()
 	for {
-		var err error
+		err := toStartAgain(l)
+		if err != nil {
+			if release != nil {
+				release()
+			}
+			return err
+		}
 		if release == nil {
 			release, err = instance.Acquire(l)
 		}
@@ -114,6 +123,19 @@ func (o *upOptions) waitForTurn(ctx context.Context, l layout.Layout) error {
 			}
 		}
 	}
+}
+
+// toStartAgain returns an error if nobody wants the cluster any more: somebody has taken
+// it down since its process ended, and may have deleted its data.
+func toStartAgain(l layout.Layout) error {
+	data, _, err := cluster.Find(l)
+	if err != nil {
+		return err
+	}
+	if last, err := instance.Read(l); !data || err == nil && (last.Phase == instance.Stopped || last.Phase == instance.Stopping) {
+		return errors.New("the cluster has been taken down, so it is not started again")
+	}
+	return nil
 }
 
 // whyWaiting is what somebody who waits for its turn waits for.

@@ -45,6 +45,8 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 	switch {
 	case err != nil:
 		return err
+	case up && o.foreground:
+		return fmt.Errorf("the cluster in %s is already up, as process %d: end it with `ordinal down` to have it in the foreground", l.Root, instance.PID(l))
 	case up:
 		return r.alreadyUp(l)
 	case o.foreground:
@@ -188,6 +190,9 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 			return nil
 		case err := <-c.Failed():
 			c.Fail(err)
+			if ctx.Err() != nil { // it was to stop, too
+				dismiss()
+			}
 			return fmt.Errorf("the cluster stopped because a part of it failed: %w (see %s)", err, l.Log("ordinal"))
 		}
 	}

@@ -290,12 +290,30 @@ func Find(l layout.Layout) (data, remains bool, err error) {
 }
 
 // Teardown removes what a cluster left on the machine, other than its data.
-// The cluster's process must have ended.
+// The cluster's process must have ended. Until it is done this process holds the
+// lock and says that it is stopping the cluster, so that nobody takes it for one that
+// waits to start it; afterwards nobody starts it again by itself.
 func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
 	release, err := instance.Acquire(l)
 	if err != nil {
 		return err
 	}
 	defer release()
-	return node.Teardown(ctx, l, report)
+	state, err := instance.Read(l)
+	if err != nil {
+		report(err.Error())
+	}
+	say := func(phase instance.Phase, reason string) {
+		state.PID, state.Phase, state.Error, state.LogTail = os.Getpid(), phase, reason, nil
+		if err := instance.Write(l, state); err != nil { // a full disk keeps nobody from stopping
+			report(fmt.Sprintf("the state file cannot be written: %v", err))
+		}
+	}
+	say(instance.Stopping, "")
+	if err := node.Teardown(ctx, l, report); err != nil {
+		say(instance.Stopped, "some of it is left on the machine: "+err.Error())
+		return err
+	}
+	say(instance.Stopped, "")
+	return nil
 }

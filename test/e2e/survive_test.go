@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"ordinal.dev/ordinal/test/world"
 )
@@ -157,4 +162,43 @@ func pathWithout(t *testing.T, program string) string {
 		}
 	}
 	return dir
+}
+
+// A pod that takes its time to stop gets it, whoever comes along meanwhile.
+func TestWhoComesWhileTheClusterIsTakenDownWaits(t *testing.T) {
+	const takes = 5 * time.Second // longer than `up` waits for a killed process
+	s := newScene(t)
+	s.kubectl("apply", "-f", "../../examples/counter.yaml")
+	s.kubectl("patch", "statefulset", "counter", "-p", fmt.Sprintf(
+		`{"spec":{"template":{"spec":{"containers":[{"name":"counter","lifecycle":{"preStop":{"sleep":{"seconds":%d}}}}]}}}}`, int(takes.Seconds())))
+	s.kubectl("rollout", "status", "statefulset/counter")
+	s.StopWatching()
+	for _, second := range [][]string{{"down"}, {"up", "--kubeconfig", ""}} {
+		var said bytes.Buffer
+		first := lab.Command("down")
+		first.Stdout, first.Stderr = &said, &said
+		began := time.Now()
+		s.Must(first.Start())
+		s.Must(awaitTakenDown(t.Context()))
+		lab.Run(t, second...)
+		if err := first.Wait(); err != nil || time.Since(began) < takes {
+			t.Errorf("while `ordinal %s` came along, `down` ended after %s with %v:\n%s", second[0], time.Since(began), err, &said)
+		}
+		if second[0] == "down" {
+			lab.Run(t, "up", "--kubeconfig", "")
+			s = s.again()
+			s.Eventually(s.Ready("counter", 3))
+			s.StopWatching()
+		}
+	}
+}
+
+// awaitTakenDown returns when the cluster's own process has ended, and another takes it
+// down.
+func awaitTakenDown(ctx context.Context) error {
+	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		s, err := lab.Status()
+		args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.PID))
+		return s.Phase == "stopping" && bytes.Contains(args, []byte("down")), err
+	})
 }

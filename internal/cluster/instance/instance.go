@@ -95,7 +95,7 @@ func Acquire(l layout.Layout) (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("the data directory %s is not writable (choose another with --data-dir): %w", l.Root, err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if !lock(f) {
 		f.Close()
 		return nil, &InUse{l.Root, PID(l)}
 	}
@@ -104,6 +104,18 @@ func Acquire(l layout.Layout) (release func(), err error) {
 		return nil, err
 	}
 	return func() { f.Close() }, nil
+}
+
+// lock tries more than once, since those who ask whether the cluster is alive hold the
+// lock for an instant, too.
+func lock(f *os.File) bool {
+	for range 10 {
+		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+			return true
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return false
 }
 
 // writePID writes over what is there and always as much, so that it can be done
@@ -134,9 +146,14 @@ func checkFormat(l layout.Layout) error {
 	return nil
 }
 
-// Alive says whether a cluster runs on the data directory.
+// Alive says whether a cluster runs on the data directory. The lock is the owner's alone,
+// since nobody else is to keep a cluster from starting; to others the process id tells.
 func Alive(l layout.Layout) bool {
 	f, err := os.OpenFile(l.LockFile(), os.O_RDWR, 0)
+	if errors.Is(err, os.ErrPermission) {
+		pid := PID(l)
+		return pid != 0 && errors.Is(syscall.Kill(pid, 0), syscall.EPERM)
+	}
 	if err != nil {
 		return false
 	}
