@@ -180,3 +180,21 @@ func killedForMemory(pod *corev1.Pod) error {
 	}
 	return fmt.Errorf("%s was not killed for its memory and started again: %+v", pod.Name, pod.Status.ContainerStatuses)
 }
+
+// TestAClusterTakenDownAfterItsProcessWasKilledStaysDown: whoever was to start it again
+// hears of that.
+func TestAClusterTakenDownAfterItsProcessWasKilledStaysDown(t *testing.T) {
+	p := newPatient(t, rig.Dir(t))
+	p.StopWatching()
+	p.Must(syscall.Kill(p.status().PID, syscall.SIGKILL))
+	p.cluster.Run(t, "down")
+	p.Must(eventually(func() error {
+		s := &soak{cluster: p.cluster}
+		waiting, err := standby(s)
+		if pids, none := ordinal(s); none == nil || len(waiting) > 0 {
+			return fmt.Errorf("processes %v and %v go on (%v)", pids, waiting, err)
+		}
+		return nil
+	}))
+	p.Must(p.says("is stopped")())
+}
