@@ -30,7 +30,7 @@ type cachedView struct{ stores map[kind]toolscache.Indexer }
 // newCachedView starts the informers and adds the indexes.
 func newCachedView(ctx context.Context, c cache.Cache) (*cachedView, error) {
 	v := &cachedView{stores: map[kind]toolscache.Indexer{}}
-	for _, object := range kinds() {
+	for _, object := range Kinds() {
 		informer, err := c.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 		if err != nil {
 			return nil, err
@@ -138,7 +138,7 @@ func list[T any](store toolscache.Indexer, index, key string) ([]T, error) {
 // concerns names the sets that a change of the object may concern: of a claim
 // those whose it may be by its name, of a revision without an owner every set of
 // the namespace, since its selector may match.
-func (v *cachedView) concerns(object client.Object) []reconcile.Request {
+func (v *cachedView) concerns(_ context.Context, object client.Object) []reconcile.Request {
 	switch object.(type) {
 	case *corev1.Pod:
 		return requests(object.GetNamespace(), podSets(object))
@@ -174,4 +174,16 @@ func requests(namespace string, sets []string) []reconcile.Request {
 		all[i].Namespace, all[i].Name = namespace, set
 	}
 	return all
+}
+
+// version implements seen.
+func (v *cachedView) version(k kind) string { return v.stores[k].LastStoreSyncResourceVersion() }
+
+// object implements seen.
+func (v *cachedView) object(k kind, key types.NamespacedName) metav1.Object {
+	o, err := get[metav1.Object](v.stores[k], k, key)
+	if err != nil {
+		return nil
+	}
+	return o
 }

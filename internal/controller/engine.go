@@ -37,7 +37,7 @@ type Surroundings struct {
 // other, and it has no metrics.
 func NewEngine(s Surroundings) *Engine {
 	view := &cachedView{stores: map[kind]toolscache.Indexer{}}
-	for _, object := range kinds() {
+	for _, object := range Kinds() {
 		all := indexers(object)
 		all[toolscache.NamespaceIndex] = toolscache.MetaNamespaceIndexFunc
 		view.stores[kindOf(object)] = toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, all)
@@ -50,9 +50,6 @@ func NewEngine(s Surroundings) *Engine {
 	}
 	return &Engine{view, r}
 }
-
-// Kinds are the API objects that the controller watches.
-func Kinds() []client.Object { return kinds() }
 
 // A Call is a set that is to be reconciled, in a while or at once.
 type Call struct {
@@ -136,15 +133,10 @@ func (e *Engine) calls(w weight, objects ...client.Object) []Call {
 		if object == nil {
 			continue
 		}
-		for _, set := range e.view.concerns(object) {
-			if w == nothing && !e.reconciler.memories.awaits(set.NamespacedName) {
-				continue
+		for _, set := range e.view.concerns(context.Background(), object) {
+			if in, ok := e.reconciler.due(w, set.NamespacedName); ok {
+				calls = append(calls, Call{set.NamespacedName, in})
 			}
-			call := Call{Set: set.NamespacedName}
-			if w == counted {
-				call.In = e.reconciler.counted(call.Set)
-			}
-			calls = append(calls, call)
 		}
 	}
 	return calls

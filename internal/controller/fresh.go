@@ -3,15 +3,13 @@ package controller
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -67,37 +65,47 @@ func (r *reconciler) look(ctx context.Context, s plan.Snapshot, m *memory) (show
 		return false, err
 	}
 	m.expectations.wrote(kindSet, set.ResourceVersion)
-	podsShown, err := r.lookAtPods(ctx, s, m)
+	looked, err := r.lookAtPods(ctx, s, m)
 	if err != nil {
 		return false, err
 	}
 	revisionsShown, err := r.lookForRevisions(ctx, s, set, m)
-	return podsShown && revisionsShown && set.ResourceVersion == s.Set.ResourceVersion, err
+	if err != nil {
+		return false, err
+	}
+	m.looked = looked
+	return looked.shownBy(s.Pods) && revisionsShown && set.ResourceVersion == s.Set.ResourceVersion, nil
 }
 
-func (r *reconciler) lookAtPods(ctx context.Context, s plan.Snapshot, m *memory) (shown bool, err error) {
-	selector, err := metav1.LabelSelectorAsSelector(s.Set.Spec.Selector)
+func (r *reconciler) lookAtPods(ctx context.Context, s plan.Snapshot, m *memory) (*look, error) {
+	looked := &look{pods: map[types.UID]string{}}
+	selector, err := identity.Selector(s.Set)
 	if err != nil {
-		selector = labels.Nothing() // nothing is done about such a set
+		return looked, nil // nothing is done about such a set
 	}
 	var list corev1.PodList
 	if err := r.executor.fresh.List(ctx, &list, client.InNamespace(s.Set.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
-		return false, err
+		return nil, err
 	}
-	unseen := map[types.UID]string{}
-	m.looked = &look{version: list.ResourceVersion, pods: map[types.UID]string{}}
+	looked.version = list.ResourceVersion
 	for i := range list.Items {
 		if pod := &list.Items[i]; slices.Contains(podSets(pod), s.Set.Name) {
-			m.looked.pods[pod.UID], unseen[pod.UID] = pod.ResourceVersion, pod.ResourceVersion
+			looked.pods[pod.UID] = pod.ResourceVersion
 			m.expectations.wrote(kindPod, pod.ResourceVersion)
 		}
 	}
-	for _, pod := range s.Pods {
+	return looked, nil
+}
+
+// shownBy reports whether each pod of the look is among the given ones, and as new.
+func (l *look) shownBy(pods []*corev1.Pod) bool {
+	unseen := maps.Clone(l.pods)
+	for _, pod := range pods {
 		if !newer(unseen[pod.UID], pod.ResourceVersion) {
 			delete(unseen, pod.UID)
 		}
 	}
-	return len(unseen) == 0, nil
+	return len(unseen) == 0
 }
 
 // allThere reports whether the API server has, or had since, all of the pods that the
@@ -181,17 +189,17 @@ func lostRevision(s *plan.Snapshot) string {
 // matters: the caches show it as its user made it, at a time when this controller
 // had taken over. It saves looking at every new set.
 func (r *reconciler) untouched(ctx context.Context, s plan.Snapshot, m *memory) (bool, error) {
-	r.takeover.Lock()
-	defer r.takeover.Unlock()
-	if r.tookOver == "" {
+	tookOver := r.tookOver.Load()
+	if tookOver == nil {
 		var sets appsv1.StatefulSetList
 		if err := r.executor.fresh.List(ctx, &sets, client.Limit(1)); err != nil {
 			return false, err
 		}
-		r.tookOver = sets.ResourceVersion
+		tookOver = &sets.ResourceVersion // those of several workers all do
+		r.tookOver.Store(tookOver)
 	}
 	asMade := s.Set.Generation == 1 && s.Set.Status.ObservedGeneration == 0 && len(s.Pods) == 0
-	return asMade && !m.uncertain && m.conflicts == 0 && newer(s.Set.ResourceVersion, r.tookOver), nil
+	return asMade && !m.uncertain && m.conflicts == 0 && newer(s.Set.ResourceVersion, *tookOver), nil
 }
 
 // uncertain reports whether a write that ended so may have been made all the
@@ -245,10 +253,7 @@ func (p *pass) stillAsked(ctx context.Context) error {
 // its data when the pod goes (kubernetes#74374). Those written just now, as they were
 // seen, are left out.
 func (p *pass) claimsUsable(ctx context.Context, pod *corev1.Pod, written []plan.Action) error {
-	ordinal, err := strconv.Atoi(pod.Labels[appsv1.PodIndexLabel])
-	if err != nil {
-		return fmt.Errorf("the pod has no ordinal: %w", err)
-	}
+	_, ordinal, _ := identity.Parse(pod.Name) // plans create members only
 	for _, template := range identity.ClaimTemplates(p.set) {
 		name := identity.ClaimName(template.Name, p.set.Name, ordinal)
 		if slices.ContainsFunc(written, func(a plan.Action) bool { return a.Object.GetName() == name }) {

@@ -249,6 +249,44 @@ func TestARevisionThatIsNotTheSetsIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// failsOnce is an API server that does not answer the first request for a revision.
+type failsOnce struct {
+	client.Reader
+	failed bool
+}
+
+func (f *failsOnce) Get(ctx context.Context, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+	if _, ok := object.(*appsv1.ControllerRevision); ok && !f.failed {
+		f.failed = true
+		return errors.New("timed out")
+	}
+	return f.Reader.Get(ctx, key, object, options...)
+}
+
+func TestALookThatFailsIsNotTakenForOne(t *testing.T) {
+	set := web(3)
+	r, err := revision.New(set, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Status.ObservedGeneration, set.Status.UpdateRevision = 1, r.Name
+	w := newWorld(t, set, r)
+	w.r.view, w.r.executor.fresh = &noRevisions{w.r.view.(*apiView)}, &failsOnce{Reader: w.api}
+	if _, _, err := w.reconcile(); err == nil {
+		t.Fatal("the API server did not answer, and nobody was told")
+	}
+	if writes, _, err := w.reconcile(); err != nil || len(writes) > 0 {
+		t.Errorf("the cache does not show the revision, and the controller wrote %v (%v)", writes, err)
+	}
+}
+
+// noRevisions is a cache that shows no revision yet.
+type noRevisions struct{ *apiView }
+
+func (noRevisions) revisions(context.Context, types.NamespacedName) ([]*appsv1.ControllerRevision, error) {
+	return nil, nil
+}
+
 // Everything that a set owned may be gone, and be made again and again, before the
 // cache shows that the set is gone.
 func TestNothingIsMadeForASetThatIsGoneAndStillInTheCache(t *testing.T) {

@@ -20,7 +20,7 @@ type memory struct {
 	firstSeen    time.Time
 	uncertain    bool      // the last write may have been made, or not
 	caughtUp     bool      // the caches show what was so at a look since the last doubt
-	looked       *look     // at what they are to show before; nil before the look
+	looked       *look     // what the API server showed, until the caches do too; nil when it must be asked
 	staleSince   time.Time // since when the caches have not shown what was expected
 	lost         string    // the revision that was looked for in vain; see lostRevision
 	expectations expectations

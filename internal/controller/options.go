@@ -22,8 +22,8 @@ type Options struct {
 	// QPS limits the requests a second; negative leaves limiting to the API
 	// server's priority and fairness.
 	QPS float32
-	// Workers is how many sets are worked on at a time. Up to twice as many may
-	// keep others from beginning with a new generation.
+	// Workers is how many sets are worked on at a time. Twice as many at first, and
+	// up to four times as many, may keep others from beginning with a new generation.
 	Workers int
 	// Disabled switches improvements over the in-tree controller off.
 	Disabled []plan.Feature
@@ -44,7 +44,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.HealthAddr, "health-addr", o.HealthAddr, "host:port to serve /healthz and /readyz on; empty for nowhere")
 	flags.Float32Var(&o.QPS, "qps", o.QPS, "most API requests a second; negative for no limit but the server's own")
 	flags.IntVar(&o.Workers, "workers", o.Workers, "how many StatefulSets to work on at a time")
-	flags.Var((*featureList)(&o.Disabled), "disable", "improvements over the in-tree controller to switch off: "+featureNames())
+	flags.Var((*featureList)(&o.Disabled), "disable", "improvements over the in-tree controller to switch off: "+plan.FeatureNames())
 }
 
 // validate returns an error that says what to write instead.
@@ -75,14 +75,9 @@ func (l *featureList) Set(value string) error {
 	for name := range strings.SplitSeq(value, ",") {
 		feature := plan.Feature(strings.TrimSpace(name))
 		if !slices.Contains(plan.Features(), feature) {
-			return fmt.Errorf("there is no %q; choose from %s", name, featureNames())
+			return fmt.Errorf("there is no %q; choose from %s", name, plan.FeatureNames())
 		}
 		*l = append(*l, feature)
 	}
 	return nil
-}
-
-func featureNames() string {
-	all := featureList(plan.Features())
-	return strings.ReplaceAll(all.String(), ",", ", ")
 }

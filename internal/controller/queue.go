@@ -13,62 +13,55 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// movingPriority is the place in the queue of a set one of whose pods has
-// changed. Everything else has priority 0, or less where nothing has changed.
+// movingPriority is the place in the queue of a set that moves: a pod or a revision of
+// it has changed. Everything else has priority 0, or less where nothing has changed.
 const movingPriority = 10
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// partEvents has the sets planned whose pods or revisions have changed: before those
-// that do not move, and at once or when their status is due.
-func (r *reconciler) partEvents(concerns func(client.Object) []reconcile.Request) handler.EventHandler {
-	atOnce := movingFirst(handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return concerns(o) }))
-	inTime := func(part client.Object, q queue) {
-		for _, set := range concerns(part) {
-			ahead(q).AddAfter(set, r.counted(set.NamespacedName))
+// partEvents has the sets planned whose pods or revisions have changed, at once or when
+// their status is due. They come before those that do not move: each is done sooner
+// then, and fewer are under way long enough to have a status written that is out of date
+// a moment later.
+func (r *reconciler) partEvents(concerns handler.MapFunc) handler.EventHandler {
+	atOnce := handler.EnqueueRequestsFromMapFunc(concerns)
+	inTime := func(ctx context.Context, w weight, part client.Object, q queue) {
+		for _, set := range concerns(ctx, part) {
+			if in, ok := r.due(w, set.NamespacedName); ok {
+				ahead(q).AddAfter(set, in)
+			}
 		}
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
-			if e.IsInInitialList || weigh(nil, e.Object) == decisive {
-				atOnce.Create(ctx, e, q)
-			} else {
-				inTime(e.Object, q)
+			if w := weigh(nil, e.Object); w != decisive && !e.IsInInitialList {
+				inTime(ctx, w, e.Object, q)
+				return
 			}
+			atOnce.Create(ctx, e, ahead(q))
 		},
 		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
-			switch weigh(e.ObjectOld, e.ObjectNew) {
-			case decisive:
-				atOnce.Update(ctx, e, q)
-			case counted:
-				inTime(e.ObjectNew, q)
-			case nothing:
-				for _, set := range concerns(e.ObjectNew) {
-					if r.memories.awaits(set.NamespacedName) {
-						ahead(q).Add(set)
-					}
-				}
+			if w := weigh(e.ObjectOld, e.ObjectNew); w != decisive {
+				inTime(ctx, w, e.ObjectNew, q)
+				return
 			}
+			atOnce.Update(ctx, e, ahead(q))
 		},
-		DeleteFunc: atOnce.Delete,
+		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) {
+			atOnce.Delete(ctx, e, ahead(q))
+		},
 	}
 }
 
-// movingFirst lets the sets that are moving be finished before others are begun:
-// each is done sooner, and fewer are under way long enough to have a status
-// written that is out of date a moment later.
-func movingFirst(next handler.EventHandler) handler.EventHandler {
-	return handler.Funcs{
-		CreateFunc: func(ctx context.Context, e event.TypedCreateEvent[client.Object], q queue) {
-			next.Create(ctx, e, ahead(q))
-		},
-		UpdateFunc: func(ctx context.Context, e event.TypedUpdateEvent[client.Object], q queue) {
-			next.Update(ctx, e, ahead(q))
-		},
-		DeleteFunc: func(ctx context.Context, e event.TypedDeleteEvent[client.Object], q queue) {
-			next.Delete(ctx, e, ahead(q))
-		},
+// due is in how long a change of this weight has a set planned; ok is false for never.
+func (r *reconciler) due(w weight, set types.NamespacedName) (in time.Duration, ok bool) {
+	switch w {
+	case nothing:
+		return 0, r.memories.awaits(set)
+	case counted:
+		return r.counted(set), true
 	}
+	return 0, true
 }
 
 // aheadQueue gives what is added without a priority the one of what moves.

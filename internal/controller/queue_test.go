@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"sync"
 	"testing"
 	"time"
@@ -13,14 +12,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
 func TestASetWhosePodsMoveIsFinishedBeforeAnotherIsBegun(t *testing.T) {
 	before, after := orphan(0), orphan(0)
-	before.ResourceVersion, after.ResourceVersion = "1", "2"
-	pods := movingFirst(handler.EnqueueRequestsFromMapFunc(setsOfPod))
+	before.ResourceVersion, after.ResourceVersion, after.Status.Phase = "1", "2", corev1.PodFailed
+	pods := newWorld(t).r.partEvents((&cachedView{}).concerns)
 	happens := map[string]func(priorityqueue.PriorityQueue[reconcile.Request]){
 		"created": func(q priorityqueue.PriorityQueue[reconcile.Request]) {
 			pods.Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: after}, q)
@@ -46,7 +44,7 @@ func TestASetWhosePodsMoveIsFinishedBeforeAnotherIsBegun(t *testing.T) {
 func TestWhatIsListedAtStartIsNotTakenForMoving(t *testing.T) {
 	q := priorityqueue.New[reconcile.Request]("test")
 	defer q.ShutDown()
-	pods := movingFirst(handler.EnqueueRequestsFromMapFunc(setsOfPod))
+	pods := newWorld(t).r.partEvents((&cachedView{}).concerns)
 	pods.Create(t.Context(), event.TypedCreateEvent[client.Object]{Object: &corev1.Pod{ObjectMeta: orphan(0).ObjectMeta}, IsInInitialList: true}, q)
 	if _, priority, _ := q.GetWithPriority(); priority >= 0 {
 		t.Errorf("priority %d, want less than that of what changes", priority)
@@ -81,8 +79,4 @@ func TestAFailedSetIsLookedAtWhenItsStatusIsDue(t *testing.T) {
 	if next, priority, _ := q.GetWithPriority(); next != request || priority != movingPriority {
 		t.Errorf("next is %s with priority %d", next, priority)
 	}
-}
-
-func setsOfPod(_ context.Context, pod client.Object) []reconcile.Request {
-	return (&cachedView{}).concerns(pod)
 }

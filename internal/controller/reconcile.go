@@ -2,14 +2,13 @@ package controller
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -45,8 +44,7 @@ type reconciler struct {
 
 	newsLimit *rate.Limiter // of the events of what was done
 
-	takeover sync.Mutex // guards tookOver
-	tookOver string     // the API server's resourceVersion when this controller had begun
+	tookOver atomic.Pointer[string] // the API server's resourceVersion when this controller had begun
 }
 
 func newReconciler(view cacheView, s Surroundings, workers int, metrics *metrics) *reconciler {
@@ -136,6 +134,9 @@ func (r *reconciler) carryOut(ctx context.Context, set *appsv1.StatefulSet, made
 	repeat := r.warn(set, made.Events, m)
 	var statusDue time.Duration
 	var statusErr error
+	if wait > 0 {
+		waiting(&set.Status, &made.Status)
+	}
 	if wait == 0 || !samePods(&set.Status, &made.Status) {
 		statusDue, statusErr = r.report(ctx, set, made, ranOut, m)
 	}
@@ -206,6 +207,17 @@ func (r *reconciler) awaitTurn(set *appsv1.StatefulSet, made *plan.Plan) time.Du
 	return r.turns.take(key, now)
 }
 
+// waiting makes of the status that a plan would report the one of a set in line: it
+// counts the pods as they are, and otherwise stays that of the generation it names.
+func waiting(written, made *appsv1.StatefulSetStatus) {
+	made.ObservedGeneration = written.ObservedGeneration
+	if made.UpdateRevision != written.UpdateRevision {
+		made.CurrentRevision, made.UpdateRevision = written.CurrentRevision, written.UpdateRevision
+		made.CurrentReplicas = min(written.CurrentReplicas, made.Replicas)
+		made.UpdatedReplicas = min(written.UpdatedReplicas, made.Replicas)
+	}
+}
+
 // samePods reports whether two statuses count the same pods. If so, the written one
 // holds for the generation that it names, and is not behind.
 func samePods(written, now *appsv1.StatefulSetStatus) bool {
@@ -248,16 +260,4 @@ func soonest(a, b time.Duration) time.Duration {
 		return b
 	}
 	return a
-}
-
-// version implements seen.
-func (v *cachedView) version(k kind) string { return v.stores[k].LastStoreSyncResourceVersion() }
-
-// object implements seen.
-func (v *cachedView) object(k kind, key types.NamespacedName) metav1.Object {
-	o, err := get[metav1.Object](v.stores[k], k, key)
-	if err != nil {
-		return nil
-	}
-	return o
 }

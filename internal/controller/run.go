@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -106,10 +107,20 @@ func (c *Controller) start(ctx context.Context, mgr manager.Manager) error {
 	return <-ended
 }
 
+// limit has all clients of the configuration together make so many requests a second, or
+// as many as they like if it is negative. The returned configuration is the lease's: it
+// is never limited, since a lease that waits behind writes is lost.
+func limit(config *rest.Config, qps float32) (lease *rest.Config) {
+	config.QPS = -1
+	lease = rest.CopyConfig(config)
+	if qps > 0 {
+		config.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(qps, max(1, int(2*qps)))
+	}
+	return lease
+}
+
 func (c *Controller) manager() (manager.Manager, error) {
 	config := rest.CopyConfig(c.config)
-	config.QPS = c.options.QPS
-	config.Burst = int(2 * c.options.QPS)
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.UserAgent = name
 	config.DisableCompression = true // near its server, unpacking costs more than it saves
@@ -119,6 +130,7 @@ func (c *Controller) manager() (manager.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	lease := limit(config, c.options.QPS)
 	return manager.New(config, manager.Options{
 		Scheme:                        scheme,
 		MapperProvider:                staticMapper,
@@ -128,6 +140,7 @@ func (c *Controller) manager() (manager.Manager, error) {
 		Metrics:                       server.Options{BindAddress: orOff(c.options.MetricsAddr)},
 		HealthProbeBindAddress:        orOff(c.options.HealthAddr),
 		LeaderElection:                c.options.LeaderElection,
+		LeaderElectionConfig:          lease,
 		LeaderElectionID:              name,
 		LeaderElectionNamespace:       c.options.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true,
@@ -161,7 +174,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
 	}, c.options.Workers, metrics)
 	wakes := &waker{reconciler: r}
-	concerned := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o client.Object) []reconcile.Request { return view.concerns(o) })
+	concerned := handler.EnqueueRequestsFromMapFunc(view.concerns)
 	err = builder.ControllerManagedBy(mgr).
 		Named("statefulset").
 		For(&appsv1.StatefulSet{}).
@@ -203,8 +216,8 @@ func (a announceSync) Start(ctx context.Context) error {
 	return nil
 }
 
-// kinds are the API objects that the controller deals with.
-func kinds() []client.Object {
+// Kinds are the API objects that the controller watches.
+func Kinds() []client.Object {
 	return []client.Object{
 		&appsv1.StatefulSet{}, &appsv1.ControllerRevision{},
 		&corev1.Pod{}, &corev1.PersistentVolumeClaim{}, &corev1.Service{},

@@ -19,7 +19,7 @@ import (
 // writes to existing objects are patches.
 func cacheOptions() cache.Options {
 	transforms := map[client.Object]cache.ByObject{}
-	for _, object := range kinds() {
+	for _, object := range Kinds() {
 		transforms[object] = cache.ByObject{Transform: transformOf(object)}
 	}
 	return cache.Options{

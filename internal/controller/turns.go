@@ -41,7 +41,7 @@ const (
 // sleep, which is cheaper; but when sets take longer than statusDelay, each has more
 // than one status written. So the limit follows how long they take.
 type turns struct {
-	limit       float64                    // of the sets that may keep others waiting; 0 for no waiting
+	limit       float64                    // of the sets that may keep others waiting
 	least, most float64                    // what the limit may become
 	wake        func(types.NamespacedName) // called for a set whose turn has come; may be nil
 
@@ -64,7 +64,7 @@ func newTurns(workers int) turns {
 type turn struct {
 	free   bool // it keeps nobody waiting, since it has not begun with a new generation
 	began  time.Time
-	active time.Time // when something happened to it last; zero until it comes, then at first began
+	active time.Time // when something happened to it last; zero until it comes for its turn, which does not count
 }
 
 // over is when the set keeps nobody waiting any more.
@@ -81,7 +81,7 @@ func (t turn) over() time.Time {
 func (t *turns) take(set types.NamespacedName, now time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.limit == 0 || t.keepLocked(set, now) {
+	if t.stirLocked(set, now) {
 		return 0
 	}
 	if !t.waits[set] {
@@ -89,7 +89,7 @@ func (t *turns) take(set types.NamespacedName, now time.Time) time.Duration {
 		t.waits[set] = true
 	}
 	next := t.advance(now, set)
-	if t.keepLocked(set, now) {
+	if t.stirLocked(set, now) {
 		return 0
 	}
 	if place := slices.Index(t.line, set); place >= int(t.limit) {
@@ -103,9 +103,9 @@ func (t *turns) take(set types.NamespacedName, now time.Time) time.Duration {
 func (t *turns) keep(set types.NamespacedName, isNew bool, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.keepLocked(set, now) && t.limit > 0 {
+	if !t.stirLocked(set, now) {
 		t.begin(set, !isNew, now)
-		t.keepLocked(set, now)
+		t.stirLocked(set, now)
 	}
 }
 
@@ -113,12 +113,12 @@ func (t *turns) keep(set types.NamespacedName, isNew bool, now time.Time) {
 func (t *turns) stir(set types.NamespacedName, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keepLocked(set, now)
+	t.stirLocked(set, now)
 }
 
-// keepLocked is keep for a set that may move, and reports whether it may. When the
-// set comes to begin, nothing has happened to it yet.
-func (t *turns) keepLocked(set types.NamespacedName, now time.Time) bool {
+// stirLocked is stir, and reports whether the set may move. When it comes to begin,
+// nothing has happened to it yet.
+func (t *turns) stirLocked(set types.NamespacedName, now time.Time) bool {
 	turn, has := t.moving[set]
 	if !has {
 		return false

@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 )
@@ -23,7 +24,7 @@ func numbered(n int) []types.NamespacedName {
 }
 
 func fixedTurns(limit float64) *turns {
-	t := newTurns(0)
+	t := newTurns(1)
 	t.limit, t.least, t.most = limit, limit, limit
 	return &t
 }
@@ -350,7 +351,25 @@ func TestTheStatusOfASetThatWaitsTellsOfItsPods(t *testing.T) {
 		}
 		w.clock.Step(result.RequeueAfter)
 	}
-	if len(w.podNames()) > 3 {
-		t.Errorf("there are %v: it has not waited", w.podNames())
+	w.r.turns.keep(another, true, w.clock.Now())
+	if _, _, err := w.reconcile(); err != nil || len(w.podNames()) > 3 {
+		t.Errorf("there are %v: it has not waited (%v)", w.podNames(), err)
+	}
+}
+
+func TestTheStatusOfASetThatWaitsStaysThatOfItsGeneration(t *testing.T) {
+	written := appsv1.StatefulSetStatus{ObservedGeneration: 1, UpdateRevision: "web-A", CurrentRevision: "web-A", UpdatedReplicas: 3, CurrentReplicas: 3, Replicas: 3}
+	for _, test := range []struct{ made, want appsv1.StatefulSetStatus }{
+		{
+			appsv1.StatefulSetStatus{ObservedGeneration: 2, UpdateRevision: "web-B", CurrentRevision: "web-A", CurrentReplicas: 2, Replicas: 2, ReadyReplicas: 1},
+			appsv1.StatefulSetStatus{ObservedGeneration: 1, UpdateRevision: "web-A", CurrentRevision: "web-A", UpdatedReplicas: 2, CurrentReplicas: 2, Replicas: 2, ReadyReplicas: 1},
+		}, {
+			appsv1.StatefulSetStatus{ObservedGeneration: 2, UpdateRevision: "web-A", CurrentRevision: "web-A", UpdatedReplicas: 1, CurrentReplicas: 1, Replicas: 2},
+			appsv1.StatefulSetStatus{ObservedGeneration: 1, UpdateRevision: "web-A", CurrentRevision: "web-A", UpdatedReplicas: 1, CurrentReplicas: 1, Replicas: 2},
+		},
+	} {
+		if waiting(&written, &test.made); !equality.Semantic.DeepEqual(test.made, test.want) {
+			t.Errorf("got %+v\nwant %+v", test.made, test.want)
+		}
 	}
 }

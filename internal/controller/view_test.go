@@ -34,8 +34,8 @@ func TestRevisionsOfOtherOwnersConcernNoSet(t *testing.T) {
 			t.Fatal(err)
 		}
 		listed, err := v.revisions(t.Context(), webKey)
-		if err != nil || len(listed) != test.concerns || len(v.concerns(r)) != test.concerns {
-			t.Errorf("%s: concerns %d sets and is one of %d revisions, want %d (err %v)", name, len(v.concerns(r)), len(listed), test.concerns, err)
+		if err != nil || len(listed) != test.concerns || len(v.concerns(t.Context(), r)) != test.concerns {
+			t.Errorf("%s: concerns %d sets and is one of %d revisions, want %d (err %v)", name, len(v.concerns(t.Context(), r)), len(listed), test.concerns, err)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		view:     &apiView{liveView: liveView{w.api}},
 		clock:    w.clock,
 		executor: &executor{client: w.api, fresh: w.api, recorder: w, clock: w.clock, each: atOnce},
-		recorder: w, newsLimit: newNewsLimit(), turns: newTurns(0),
+		recorder: w, newsLimit: newNewsLimit(), turns: newTurns(16),
 	}
 	return w
 }

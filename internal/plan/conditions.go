@@ -170,19 +170,10 @@ func (p *planner) recreateProgress() (verdict, bool) {
 // deadlineExceeded reports whether nothing got further for the time that the
 // annotation allows.
 func (p *planner) deadlineExceeded() bool {
-	text, ok := p.Set.Annotations[ProgressDeadlineAnnotation]
-	if !ok {
+	if p.deadline == 0 || p.standing() == "" {
 		return false
 	}
-	deadline, _ := time.ParseDuration(text) // 0 for what is none
-	if deadline < leastDeadline {
-		p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s is %q, not a duration of %s or more, such as 10m", ProgressDeadlineAnnotation, text, leastDeadline))
-		return false
-	}
-	if p.standing() == "" {
-		return false
-	}
-	left := p.lastProgress().Add(deadline).Sub(p.Now)
+	left := p.lastProgress().Add(p.deadline).Sub(p.Now)
 	if left > 0 {
 		p.lookAgain(left)
 	}

@@ -54,6 +54,7 @@ type planner struct {
 	partition      int // ordinals below Start+partition stay at the current revision
 	maxUnavailable int
 	minReady       time.Duration
+	deadline       time.Duration // for progress; 0 for none
 
 	history         []*appsv1.ControllerRevision // oldest first
 	current, update *appsv1.ControllerRevision
@@ -86,11 +87,7 @@ func begin(s Snapshot) *planner {
 		p.freeze(reasonOrdinals, fmt.Sprintf("spec.ordinals.start is %d and spec.replicas is %d, and an ordinal is at most %d: lower one of them",
 			p.ordinals.Start, p.ordinals.Count, math.MaxInt32))
 	}
-	for _, f := range s.switchedOff() {
-		if !slices.Contains(Features(), f) {
-			p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s names %q; it can name %s", DisableAnnotation, f, featureNames()))
-		}
-	}
+	p.readAnnotations()
 	if p.strategy == "" {
 		p.strategy = appsv1.RollingUpdateStatefulSetStrategyType
 	}
@@ -101,6 +98,21 @@ func begin(s Snapshot) *planner {
 		p.maxUnavailable = maxUnavailable(rolling.MaxUnavailable, p.ordinals.Count)
 	}
 	return p
+}
+
+func (p *planner) readAnnotations() {
+	for _, f := range p.switchedOff() {
+		if !slices.Contains(Features(), f) {
+			p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s names %q; it can name %s", DisableAnnotation, f, FeatureNames()))
+		}
+	}
+	if text, has := p.Set.Annotations[ProgressDeadlineAnnotation]; has && p.enabled(Conditions) {
+		if d, err := time.ParseDuration(text); err == nil && d >= leastDeadline {
+			p.deadline = d
+		} else {
+			p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s is %q, not a duration of %s or more, such as 10m", ProgressDeadlineAnnotation, text, leastDeadline))
+		}
+	}
 }
 
 // maxUnavailable is the update budget: a number, or a share of the replicas

@@ -84,25 +84,23 @@ func (p *planner) scaleDown() {
 			}
 			continue
 		}
-		if !p.ordered {
-			p.remove(m, p.whyCondemned())
-			continue
-		}
 		if blocker := p.keeps(m); blocker != nil {
 			p.wait(blocker, "deleting "+m.name)
 			return
 		}
 		p.remove(m, p.whyCondemned())
-		return
+		if p.ordered {
+			return
+		}
 	}
 }
 
-// keeps returns the pod that a condemned pod must wait for, nil if it may go. A
-// condemned pod that cannot start neither waits nor is waited for: nothing runs
-// in it (kubernetes#36333).
+// keeps returns the pod that a condemned pod whose turn has come must wait for, nil if
+// it may go. One that cannot start neither waits nor is waited for: nothing runs in it
+// (kubernetes#36333).
 func (p *planner) keeps(m *member) *member {
 	past := p.enabled(ScaleDownPast)
-	if past && m.state == Stuck {
+	if !p.ordered || past && m.state == Stuck {
 		return nil
 	}
 	if blocker := p.firstUnavailable(); blocker != nil {

@@ -99,7 +99,7 @@ func (p *planner) serviceSelector() map[string]string {
 // since only named ports have SRV records.
 func servicePorts(containers []corev1.Container) []corev1.ServicePort {
 	var ports []corev1.ServicePort
-	taken := map[string]bool{}
+	published, named := map[string]bool{}, map[string]bool{}
 	for _, container := range containers {
 		for _, port := range container.Ports {
 			protocol := port.Protocol
@@ -107,14 +107,14 @@ func servicePorts(containers []corev1.Container) []corev1.ServicePort {
 				protocol = corev1.ProtocolTCP
 			}
 			number := fmt.Sprintf("%s-%d", strings.ToLower(string(protocol)), port.ContainerPort)
-			if taken[number] {
-				continue
-			}
 			name := port.Name
-			if name == "" || taken[name] {
+			if name == "" || named[name] {
 				name = number
 			}
-			taken[name], taken[number] = true, true
+			if published[number] || named[name] {
+				continue
+			}
+			published[number], named[name] = true, true
 			ports = append(ports, corev1.ServicePort{
 				Name: name, Protocol: protocol, Port: port.ContainerPort,
 				TargetPort: intstr.FromInt32(port.ContainerPort),

@@ -35,8 +35,8 @@ type Snapshot struct {
 	// Failures remembers, by ordinal, the pods that failed and were replaced.
 	// It is what the last plan returned; nothing is lost if it is empty.
 	Failures map[int]Failure
-	// Refused is the last write that the API server refused, nil if none is
-	// outstanding.
+	// Refused is the first write that the API server refused in the last pass with one,
+	// nil if none is outstanding.
 	Refused *Refusal
 	// Disabled lists the improvements over upstream that are switched off for
 	// all sets; the set's own annotation adds to it.
@@ -72,7 +72,8 @@ func Features() []Feature {
 	return []Feature{Heal, GoverningService, Conditions, ScaleDownPast, BackOff}
 }
 
-func featureNames() string {
+// FeatureNames is the names of all, for a person.
+func FeatureNames() string {
 	return strings.Join(lines(Features(), func(f Feature) string { return string(f) }), ", ")
 }
 

@@ -45,10 +45,13 @@ func (l link) write(what string, object client.Object, perform func() error) err
 	case chance < faults.Refused+faults.TimedOut:
 		return l.failed(what, object, "gets lost on the way", lost())
 	}
+	before := w.api.Version()
 	err := w.as(i, perform)
 	if err == nil {
 		w.counts.Writes++
-		i.ownSince[w.api.Version()] = apiserver.KindOf(object)
+		if now := w.api.Version(); now != before { // a write may change nothing
+			i.ownSince[now] = apiserver.KindOf(object)
+		}
 	} else {
 		w.counts.Refused++
 		w.tell("cannot %s %s: %v", what, object.GetName(), err)

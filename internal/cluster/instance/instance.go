@@ -109,11 +109,13 @@ func Acquire(l layout.Layout) (release func(), err error) {
 // lock tries more than once, since those who ask whether the cluster is alive hold the
 // lock for an instant, too.
 func lock(f *os.File) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	for range 10 {
 		if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
 			return true
 		}
-		time.Sleep(5 * time.Millisecond)
+		<-tick.C
 	}
 	return false
 }

@@ -28,7 +28,7 @@ var mutants = []mutant{
 		"case p.ordered && blocker != nil:", "case p.ordered && blocker != nil && blocker.state < Starting:",
 	}, {
 		"all pods that are not wanted go at once", "one too many is removed when none after it is left", "plan/scale.go",
-		"		p.remove(m, p.whyCondemned())\n		return\n", "		p.remove(m, p.whyCondemned())\n",
+		"		p.remove(m, p.whyCondemned())\n		if p.ordered {\n			return\n		}\n", "		p.remove(m, p.whyCondemned())\n",
 	}, {
 		"terminating pods count as gone", "In order", "plan/scale.go",
 		"			if p.ordered {\n				return\n			}\n			continue", "			continue",

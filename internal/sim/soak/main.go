@@ -58,10 +58,13 @@ func soak(from, runs uint64, limit time.Duration, promise string) error {
 	show(&t, began, stop)
 	players.Wait()
 	close(broken)
-	report(&t, began)
-	if r, ok := <-broken; ok && promise != "" {
+	r, ok := <-broken
+	switch {
+	case !ok:
+		report(&t, began)
+	case promise != "":
 		return fmt.Errorf("seed %d breaks a promise: %s", r.Script.Seed, r.Violation.Promise)
-	} else if ok {
+	default:
 		return fmt.Errorf("seed %d breaks a promise; the shortest history found:\n%s", r.Script.Seed, sim.Tell(sim.Shrink(r).Script))
 	}
 	return nil
@@ -71,14 +74,14 @@ func soak(from, runs uint64, limit time.Duration, promise string) error {
 // promise.
 func (t *tally) play(from, runs uint64, promise string, stop <-chan struct{}, broken chan<- sim.Result) {
 	for {
-		n := t.next.Add(1) - 1
-		if runs > 0 && n >= runs {
-			return
-		}
 		select {
 		case <-stop:
 			return
 		default:
+		}
+		n := t.next.Add(1) - 1
+		if runs > 0 && n >= runs {
+			return
 		}
 		r := sim.Run(sim.Compose(from + n))
 		t.runs.Add(1)
