@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -113,33 +114,80 @@ func TestKubeconfigIsMergedAndForgottenAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	user := filepath.Join(t.TempDir(), "config")
-	write(user, "work", "https://work.test")
+	users := filepath.Join(t.TempDir(), "config")
+	write(users, "work", "https://work.test")
 	write(l.Kubeconfig(), "ordinal", "https://127.0.0.1:6443")
 
-	if err := mergeKubeconfig(l, user); err != nil {
+	if err := mergeKubeconfig(l, users, true); err != nil {
 		t.Fatal(err)
 	}
-	merged, err := clientcmd.LoadFromFile(user)
+	merged, err := clientcmd.LoadFromFile(users)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if merged.CurrentContext != "ordinal" || merged.Clusters["work"] == nil || merged.Clusters["ordinal"] == nil {
 		t.Errorf("after merging: current %q, clusters %v", merged.CurrentContext, merged.Clusters)
 	}
-	if info, err := os.Stat(user); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(users); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 
-	if err := forgetKubeconfig(l, user); err != nil {
+	// The user works with another cluster when this one starts again by itself.
+	write(users, "work", "https://work.test")
+	if err := mergeKubeconfig(l, users, false); err != nil {
 		t.Fatal(err)
 	}
-	left, err := clientcmd.LoadFromFile(user)
+	if again, err := clientcmd.LoadFromFile(users); err != nil || again.CurrentContext != "work" || again.Contexts["ordinal"] == nil {
+		t.Errorf("after merging again: %+v, %v", again, err)
+	}
+
+	if err := forgetKubeconfig(l, users); err != nil {
+		t.Fatal(err)
+	}
+	left, err := clientcmd.LoadFromFile(users)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if left.Clusters["ordinal"] != nil || left.CurrentContext == "ordinal" || left.Clusters["work"] == nil {
 		t.Errorf("after forgetting: current %q, clusters %v", left.CurrentContext, left.Clusters)
+	}
+}
+
+func TestTheKubeconfigIsThatOfWhoTypedTheCommand(t *testing.T) {
+	t.Setenv("KUBECONFIG", "")
+	t.Setenv("SUDO_UID", "0")
+	if got := userKubeconfig(); got != clientcmd.RecommendedHomeFile {
+		t.Errorf("without sudo: %s", got)
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil || os.Geteuid() != 0 {
+		t.Skip("needs root, and somebody else: ", err)
+	}
+	t.Setenv("SUDO_UID", nobody.Uid)
+	if got, want := userKubeconfig(), filepath.Join(nobody.HomeDir, ".kube/config"); got != want {
+		t.Errorf("through sudo: %s, want %s", got, want)
+	}
+	t.Setenv("KUBECONFIG", "/a:/b")
+	if got := userKubeconfig(); got != "/a" {
+		t.Errorf("with KUBECONFIG: %s", got)
+	}
+}
+
+func TestADataDirectoryIsNamedWithoutSymbolicLinks(t *testing.T) {
+	real, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(real, link); err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]string{
+		link: real, filepath.Join(link, "to", "be", "made"): filepath.Join(real, "to", "be", "made"), "/": "/", "/nowhere/x": "/nowhere/x",
+	} {
+		if l, err := (&root{dataDir: given}).layout(); err != nil || l.Root != want {
+			t.Errorf("%s: %s, %v; want %s", given, l.Root, err, want)
+		}
 	}
 }
 

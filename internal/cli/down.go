@@ -74,7 +74,7 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 	if err := forgetKubeconfig(l, o.kubeconfig); err != nil {
 		fmt.Fprintf(r.err, "The context stays in the kubeconfig: %v\n", err)
 	}
-	if err := os.RemoveAll(l.Root); err != nil {
+	if err := os.RemoveAll(l.Root); err != nil && !errors.Is(err, syscall.EBUSY) { // a disk that is mounted there stays, empty
 		return fmt.Errorf("deleting the data: %w", err)
 	}
 	fmt.Fprintf(r.out, "Stopped in %.1fs, and deleted %s.\n", time.Since(began).Seconds(), l.Root)

@@ -1,28 +1,85 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"runtime"
+	"strconv"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/client-go/util/homedir"
 
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/pki"
 )
 
-// userKubeconfig is the file that kubectl itself would write to.
+// A person is who typed the command, where that was through sudo.
+type person struct {
+	uid, gid   int
+	kubeconfig string
+}
+
+// sudoer finds out who that is; ok is false for root, and without sudo.
+func sudoer() (p person, ok bool) {
+	uid := os.Getenv("SUDO_UID")
+	if os.Geteuid() != 0 || uid == "" || uid == "0" {
+		return p, false
+	}
+	u, err := user.LookupId(uid)
+	if err != nil {
+		return p, false
+	}
+	var errUID, errGID error
+	p.uid, errUID = strconv.Atoi(u.Uid)
+	p.gid, errGID = strconv.Atoi(u.Gid)
+	p.kubeconfig = filepath.Join(u.HomeDir, clientcmd.RecommendedHomeDir, clientcmd.RecommendedFileName)
+	return p, errUID == nil && errGID == nil && filepath.IsAbs(u.HomeDir)
+}
+
+// userKubeconfig is the file that the user's own kubectl would write to; "" where
+// nobody's is known, as in a unit of systemd.
 func userKubeconfig() string {
 	if list := filepath.SplitList(os.Getenv("KUBECONFIG")); len(list) > 0 {
 		return list[0]
 	}
+	if p, ok := sudoer(); ok {
+		return p.kubeconfig
+	}
+	if homedir.HomeDir() == "" {
+		return ""
+	}
 	return clientcmd.RecommendedHomeFile
 }
 
-// mergeKubeconfig adds the cluster to the user's kubeconfig and makes it the
+// asOwner does something with a kubeconfig as the user whose it is. A file in somebody's
+// home may be a link to where only root may write.
+func asOwner(path string, do func() error) error {
+	p, ok := sudoer()
+	if !ok || path != p.kubeconfig {
+		return do()
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends here, and nothing else runs as that user
+		_, errGID := unix.SetfsgidRetGid(p.gid)
+		_, errUID := unix.SetfsuidRetUid(p.uid)
+		if err := errors.Join(errGID, errUID); err != nil {
+			done <- err
+			return
+		}
+		done <- do()
+	}()
+	return <-done
+}
+
+// mergeKubeconfig adds the cluster to the user's kubeconfig, and may make it the
 // current context. Everything else in the file stays.
-func mergeKubeconfig(l layout.Layout, path string) error {
+func mergeKubeconfig(l layout.Layout, path string, current bool) error {
 	if path == "" {
 		return nil
 	}
@@ -30,17 +87,21 @@ func mergeKubeconfig(l layout.Layout, path string) error {
 	if err != nil {
 		return err
 	}
-	access, user, err := openKubeconfig(path)
-	if err != nil {
-		return err
-	}
 	const name = pki.ContextName
 	cluster, auth, kubeContext := own.Clusters[name], own.AuthInfos[name], own.Contexts[name]
 	// clientcmd would write each back to the file it came from.
 	cluster.LocationOfOrigin, auth.LocationOfOrigin, kubeContext.LocationOfOrigin = "", "", ""
-	user.Clusters[name], user.AuthInfos[name], user.Contexts[name] = cluster, auth, kubeContext
-	user.CurrentContext = name
-	return clientcmd.ModifyConfig(access, *user, false)
+	return asOwner(path, func() error {
+		access, user, err := openKubeconfig(path)
+		if err != nil {
+			return err
+		}
+		user.Clusters[name], user.AuthInfos[name], user.Contexts[name] = cluster, auth, kubeContext
+		if current {
+			user.CurrentContext = name
+		}
+		return clientcmd.ModifyConfig(access, *user, false)
+	})
 }
 
 // forgetKubeconfig takes the cluster out of the user's kubeconfig, if it is
@@ -50,13 +111,17 @@ func forgetKubeconfig(l layout.Layout, path string) error {
 	if err != nil || path == "" {
 		return nil // never came up, or was never merged
 	}
+	return asOwner(path, func() error { return forgetIn(path, own.Clusters[pki.ContextName]) })
+}
+
+func forgetIn(path string, own *api.Cluster) error {
 	access, user, err := openKubeconfig(path)
 	if err != nil {
 		return err
 	}
 	const name = pki.ContextName
 	theirs, ok := user.Clusters[name]
-	if !ok || string(theirs.CertificateAuthorityData) != string(own.Clusters[name].CertificateAuthorityData) {
+	if !ok || string(theirs.CertificateAuthorityData) != string(own.CertificateAuthorityData) {
 		return nil
 	}
 	delete(user.Clusters, name)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -68,10 +69,14 @@ func (r *root) takeDataDir(args []string) []string {
 // them.
 func aim(config *genericclioptions.ConfigFlags, l layout.Layout) error {
 	path, name := l.Kubeconfig(), pki.ContextName
-	if f, err := os.Open(path); err == nil {
+	f, err := os.Open(path)
+	switch {
+	case err == nil:
 		f.Close()
 		config.KubeConfig = &path
 		return nil
+	case !errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("there is no cluster in %s: start it with `ordinal up` (sudo), or name another with --data-dir", l.Root)
 	}
 	if user, err := clientcmd.NewDefaultPathOptions().GetStartingConfig(); err != nil || user.Contexts[name] == nil {
 		return fmt.Errorf("there is no cluster in %s that this user may use: start it with `ordinal up` (sudo), or name another with --data-dir", l.Root)

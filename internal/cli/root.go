@@ -78,13 +78,26 @@ whose StatefulSets behave.
 	return c
 }
 
-// layout is the data directory as an absolute path.
+// layout is the data directory as an absolute path without symbolic links: by it the
+// kernel names the cluster's programs and mounts.
 func (r *root) layout() (layout.Layout, error) {
 	dir, err := filepath.Abs(r.dataDir)
 	if err != nil {
 		return layout.Layout{}, err
 	}
-	return layout.Layout{Root: dir}, nil
+	return layout.Layout{Root: resolved(dir)}, nil
+}
+
+// resolved is a path without the symbolic links in it, as far as it exists.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	dir := filepath.Dir(path)
+	if dir == path {
+		return path
+	}
+	return filepath.Join(resolved(dir), filepath.Base(path))
 }
 
 func newVersion() *cobra.Command {

@@ -18,13 +18,18 @@ import (
 	"k8s.io/klog/v2"
 
 	"ordinal.dev/ordinal/internal/cluster"
+	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/logs"
+	"ordinal.dev/ordinal/internal/cluster/pki"
 	"ordinal.dev/ordinal/internal/footprint"
 )
 
 func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) bool) error {
+	// What containers and other users are to see has modes that let them, and what they
+	// are not to see has others.
+	syscall.Umask(0o022)
 	l, err := r.layout()
 	if err != nil {
 		return err
@@ -48,7 +53,7 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 	case up && o.foreground:
 		return fmt.Errorf("the cluster in %s is already up, as process %d: end it with `ordinal down` to have it in the foreground", l.Root, instance.PID(l))
 	case up:
-		return r.alreadyUp(l)
+		return r.alreadyUp(o, l)
 	case o.foreground:
 		return r.upForeground(ctx, o, l)
 	default:
@@ -108,10 +113,16 @@ func answers(ctx context.Context, l layout.Layout) bool {
 	return err == nil
 }
 
-func (r *root) alreadyUp(l layout.Layout) error {
+func (r *root) alreadyUp(o *upOptions, l layout.Layout) error {
 	s, err := instance.Read(l)
 	if err != nil {
 		return err
+	}
+	if now, err := config.Saved(l); err != nil || now != o.cfg {
+		return errors.Join(err, fmt.Errorf("the cluster in %s is already up, with other settings: run `ordinal down`, and then this again", l.Root))
+	}
+	if err := mergeKubeconfig(l, o.kubeconfig, true); err != nil {
+		fmt.Fprintf(r.out, "Note: %s.\n", unmerged(o.kubeconfig, err))
 	}
 	fmt.Fprintf(r.out, "The cluster in %s is already up, since %s (process %d); nothing to do.\n", l.Root, s.StartedAt.Format(time.DateTime), s.PID)
 	return nil
@@ -167,8 +178,14 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	if dismiss == nil {
 		dismiss = o.mustStandBy(l)
 	}
-	if err := mergeKubeconfig(l, o.kubeconfig); err != nil {
-		klog.Background().Error(err, "the user's kubeconfig was left alone", "file", o.kubeconfig)
+	var notes []string
+	if err := mergeKubeconfig(l, o.kubeconfig, !o.again); err != nil {
+		notes = append(notes, unmerged(o.kubeconfig, err))
+	}
+	c.Announce(notes...)
+	expire, err := c.CertificatesEnd()
+	if err != nil {
+		return err
 	}
 	settled := time.After(settling)
 	look := time.NewTicker(ownershipCheck)
@@ -178,6 +195,11 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 		case <-settled:
 			warn(footprint.CalmTimers())
 		case <-look.C:
+			if time.Until(expire) < renewBefore {
+				err := fmt.Errorf("the cluster's certificates end on %s: it starts again to have new ones", expire.Format(time.DateOnly))
+				c.Fail(err)
+				return err
+			}
 			if instance.Lost(l) {
 				err := fmt.Errorf("the cluster stopped because its data directory %s was deleted; `ordinal down` clears what it left on the machine", l.Root)
 				dismiss()
@@ -198,10 +220,19 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	}
 }
 
+// unmerged says that the user's kubeconfig is as it was.
+func unmerged(path string, err error) string {
+	return fmt.Sprintf("the context %q could not be added to %s: %v", pki.ContextName, path, err)
+}
+
 // pace leaves most of the memory to what the cluster runs, and to the machine.
 func pace() footprint.Pace {
 	return footprint.Pace{AtRest: 50, AtWork: footprint.Memory() / 8, Busy: 24 << 20, Calm: 15}
 }
+
+// renewBefore is how long before its certificates end a cluster starts again: a start
+// renews what ends within thirty days.
+const renewBefore = 20 * 24 * time.Hour
 
 // settling is how long after the start the last of the caches fill.
 const settling = 10 * time.Second

@@ -100,7 +100,7 @@ func parseNetwork(to *netip.Prefix, flag, text string) error {
 	if err != nil {
 		return fmt.Errorf("%s %q is not a network such as %s", flag, text, *to)
 	}
-	*to = p
+	*to = p.Masked()
 	return nil
 }
 

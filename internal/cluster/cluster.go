@@ -50,7 +50,7 @@ type Cluster struct {
 }
 
 // Start brings a cluster up and returns when its nodes are Ready and pods can
-// run. report, which may be nil, is told of every change on the way. On an
+// run; Announce tells everybody else. report, which may be nil, is told of every change on the way. On an
 // error all that was started is stopped again, and containers that were
 // running go on.
 func Start(ctx context.Context, cfg config.Config, log logr.Logger, report func(instance.State)) (*Cluster, error) {
@@ -70,8 +70,14 @@ func Start(ctx context.Context, cfg config.Config, log logr.Logger, report func(
 		c.Fail(err)
 		return nil, err
 	}
-	c.journal.set(func(s *instance.State) { s.Phase = instance.Running })
 	return c, nil
+}
+
+// Announce says that the cluster runs, and what else there is to know about it.
+func (c *Cluster) Announce(notes ...string) {
+	c.journal.set(func(s *instance.State) {
+		s.Phase, s.Notes = instance.Running, append(s.Notes, notes...)
+	})
 }
 
 // endOf says how the last cluster on the data directory ended, unless that was
@@ -129,7 +135,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := enoughDisk(c.layout.Root); err != nil {
 		return err
 	}
-	if err := c.cfg.Save(); err != nil {
+	if err := c.cfg.Continues(); err != nil {
 		return err
 	}
 	if !c.cfg.Simulated() {
@@ -139,6 +145,9 @@ func (c *Cluster) start(ctx context.Context) error {
 	}
 	api, err := listen(netip.AddrPortFrom(c.address(), uint16(c.cfg.APIPort)), "--api-port")
 	if err != nil {
+		return err
+	}
+	if err := c.cfg.Save(); err != nil {
 		return err
 	}
 	c.server = "https://" + api.Addr().String()

@@ -31,12 +31,18 @@ func enoughDisk(dir string) error {
 // can have no such cluster. Start finds the same; a caller that starts it in
 // another process can say it sooner.
 func Check(c config.Config) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
 	if !c.Simulated() {
 		if err := node.Privileged(); err != nil {
 			return err
 		}
 	}
 	if err := instance.Prepare(c.Layout()); err != nil {
+		return err
+	}
+	if err := c.Continues(); err != nil {
 		return err
 	}
 	return enoughDisk(c.DataDir)

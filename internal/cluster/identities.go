@@ -55,6 +55,16 @@ func (c *Cluster) makeIdentities() (*pki.Authority, error) {
 	return ca, nil
 }
 
+// CertificatesEnd is when the first of the cluster's certificates ends. They are renewed
+// at its start, and not while it runs.
+func (c *Cluster) CertificatesEnd() (time.Time, error) {
+	names := []string{controlplane.FrontProxyCert}
+	for _, leaf := range c.leaves() {
+		names = append(names, leaf.Name)
+	}
+	return c.pki.End(names...)
+}
+
 func (c *Cluster) leaves() []pki.Leaf {
 	address := c.address().String()
 	service := node.Gateway(c.cfg.ServiceCIDR).String() // the first address is the API server's

@@ -152,7 +152,7 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config, storage super
 	}
 	parts = append(parts, names)
 	if node.HasNFT() {
-		parts = append(parts, &node.Proxy{Kubeconfig: c.layout.KubeconfigFor(proxyIdentity), PodCIDR: c.cfg.PodCIDR, Address: c.address()})
+		parts = append(parts, &node.Proxy{Kubeconfig: c.layout.KubeconfigFor(proxyIdentity), PodCIDR: c.cfg.PodCIDR})
 	}
 	return parts, nil
 }

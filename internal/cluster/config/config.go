@@ -57,26 +57,56 @@ func Saved(l layout.Layout) (Config, error) {
 	return c, nil
 }
 
-// Save keeps the configuration for the next start. What Services and volumes
-// already hold cannot be changed under them.
-func (c Config) Save() error {
+// Continues returns an error if the cluster in the data directory cannot go on with this
+// configuration. What Services and volumes already hold cannot be changed under them.
+func (c Config) Continues() error {
 	before, err := Saved(c.Layout())
 	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(c.Layout().Config()); err == nil {
-		switch {
+		switch from := madeIn(c.Layout()); {
+		case !sameDir(from, c.DataDir):
+			return fmt.Errorf("this cluster was made in %s, where its volumes are looked for: move it back, or have it there too (mkdir -p %[1]s && mount --bind %s %[1]s) and start it with --data-dir %[1]s", from, c.DataDir)
 		case before.ServiceCIDR != c.ServiceCIDR:
 			return fmt.Errorf("this cluster's Services have addresses in %s, which cannot become %s: leave --service-cidr out, or begin anew with another --data-dir", before.ServiceCIDR, c.ServiceCIDR)
 		case before.Simulated() != c.Simulated():
 			return fmt.Errorf("this cluster was made with nodes that are %s, which its volumes are bound to: leave --nodes out, or begin anew with another --data-dir", before.Nodes())
 		}
 	}
+	return nil
+}
+
+// madeIn is the data directory that the saved configuration names.
+func madeIn(l layout.Layout) string {
+	var saved struct{ DataDir string }
+	data, _ := os.ReadFile(l.Config())
+	_ = json.Unmarshal(data, &saved)
+	return saved.DataDir
+}
+
+// sameDir reports whether two paths lead to one directory. One that is not there, since
+// nothing was saved in it, is no other.
+func sameDir(a, b string) bool {
+	if a == "" || a == b {
+		return true
+	}
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// Save keeps the configuration for the next start.
+func (c Config) Save() error {
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(c.Layout().Config(), data, 0o644)
+	path := c.Layout().Config()
+	if err := os.WriteFile(path+".new", data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // Default is the cluster that `ordinal up` starts.
@@ -84,7 +114,7 @@ func Default() Config {
 	return Config{
 		DataDir:     "/var/lib/ordinal",
 		PodCIDR:     netip.MustParsePrefix("10.87.0.0/16"),
-		ServiceCIDR: netip.MustParsePrefix("10.88.0.0/16"),
+		ServiceCIDR: netip.MustParsePrefix("10.86.0.0/16"), // 10.88 is podman's
 		Domain:      "cluster.local",
 		APIPort:     6443,
 		KubeletPort: 10250,
@@ -118,18 +148,36 @@ func (c Config) Validate() error {
 	if !domain.MatchString(c.Domain) {
 		errs = append(errs, fmt.Errorf("--domain %q is not a DNS name: use lower-case letters, digits, dashes and dots", c.Domain))
 	}
-	for flag, port := range map[string]int{"--api-port": c.APIPort, "--kubelet-port": c.KubeletPort, "--images-port": c.ImagesPort} {
-		if port < 0 || port > 65535 {
-			errs = append(errs, fmt.Errorf("%s %d is not a port: use 1 to 65535", flag, port))
-		}
-	}
+	errs = append(errs, c.validatePorts()...)
 	if (c.AuditPolicy == "") != (c.AuditLog == "") {
 		errs = append(errs, errors.New("--audit-policy and --audit-log go together: give both or none"))
+	} else if c.AuditPolicy != "" {
+		if _, err := os.Stat(c.AuditPolicy); err != nil {
+			errs = append(errs, fmt.Errorf("--audit-policy cannot be read: %w", err))
+		}
 	}
 	if c.SimulatedNodes < 0 {
 		errs = append(errs, fmt.Errorf("--nodes simulated=%d: there must be at least one", c.SimulatedNodes))
 	}
 	return errors.Join(errs...)
+}
+
+func (c Config) validatePorts() (errs []error) {
+	users := map[int]string{}
+	for _, p := range []struct {
+		flag  string
+		port  int
+		least int
+	}{{"--api-port", c.APIPort, 0}, {"--kubelet-port", c.KubeletPort, 1}, {"--images-port", c.ImagesPort, 1}} {
+		switch other := users[p.port]; {
+		case p.port < p.least || p.port > 65535:
+			errs = append(errs, fmt.Errorf("%s %d is not a port: use 1 to 65535", p.flag, p.port))
+		case other != "" && p.port != 0:
+			errs = append(errs, fmt.Errorf("%s and %s are both %d: choose two ports", other, p.flag, p.port))
+		}
+		users[p.port] = p.flag
+	}
+	return errs
 }
 
 // Nodes says what the nodes are, as --nodes takes it.

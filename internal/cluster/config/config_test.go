@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 )
@@ -23,6 +25,9 @@ func TestBadConfigIsRefusedWithTheFix(t *testing.T) {
 		{"IPv6", func(c *Config) { c.ServiceCIDR = netip.MustParsePrefix("fd00::/16") }, "--service-cidr fd00::/16 must be an IPv4"},
 		{"overlap", func(c *Config) { c.ServiceCIDR = netip.MustParsePrefix("10.87.128.0/24") }, "overlap"},
 		{"domain", func(c *Config) { c.Domain = "Cluster_local" }, `--domain "Cluster_local"`},
+		{"a port that nothing could ask", func(c *Config) { c.ImagesPort = 0 }, "--images-port 0 is not a port"},
+		{"a port for two", func(c *Config) { c.KubeletPort = c.ImagesPort }, "both 10252"},
+		{"no audit policy", func(c *Config) { c.AuditPolicy, c.AuditLog = "/nowhere/policy.yaml", "/tmp/log" }, "--audit-policy cannot be read"},
 		{"port", func(c *Config) { c.APIPort = 70000 }, "--api-port 70000 is not a port"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -52,15 +57,22 @@ func TestWhatIsStoredCannotBeChangedUnderIt(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"--service-cidr": func(c *Config) { c.ServiceCIDR = netip.MustParsePrefix("10.99.0.0/16") },
 		"--nodes":        func(c *Config) { c.SimulatedNodes = 1 },
+		"move it back": func(c *Config) {
+			moved := c.DataDir + "-moved"
+			if err := os.Rename(c.DataDir, moved); err != nil {
+				panic(err)
+			}
+			c.DataDir = moved
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Default()
 			c.DataDir = t.TempDir()
-			if err := c.Save(); err != nil {
+			if err := errors.Join(c.Save(), c.Continues()); err != nil {
 				t.Fatal(err)
 			}
 			change(&c)
-			if err := c.Save(); err == nil || !strings.Contains(err.Error(), name) {
+			if err := c.Continues(); err == nil || !strings.Contains(err.Error(), name) {
 				t.Errorf("got %v, want %q in it", err, name)
 			}
 		})

@@ -134,6 +134,9 @@ func writePID(l layout.Layout) error {
 func checkFormat(l layout.Layout) error {
 	data, err := os.ReadFile(l.VersionFile())
 	if errors.Is(err, os.ErrNotExist) {
+		if err := unused(l); err != nil {
+			return err
+		}
 		if err := os.WriteFile(l.VersionFile(), []byte(format+"\n"), 0o644); err != nil {
 			return fmt.Errorf("the data directory %s is not writable (choose another with --data-dir): %w", l.Root, err)
 		}
@@ -146,6 +149,27 @@ func checkFormat(l layout.Layout) error {
 		return fmt.Errorf("the data directory %s has format %q and this Ordinal reads format %q: use the Ordinal that wrote it, or another --data-dir", l.Root, got, format)
 	}
 	return nil
+}
+
+// unused returns an error if the data directory has something in it that is not a
+// cluster's: `down --purge` would delete it. A disk may be mounted there or below.
+func unused(l layout.Layout) error {
+	entries, err := os.ReadDir(l.Root)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		path := filepath.Join(l.Root, e.Name())
+		if path != l.Run() && e.Name() != "lost+found" && !isMountPoint(path) {
+			return fmt.Errorf("the data directory %s is not empty, and %s in it is not a cluster's: choose an empty or a new one with --data-dir", l.Root, e.Name())
+		}
+	}
+	return nil
+}
+
+func isMountPoint(dir string) bool {
+	var at, above unix.Stat_t
+	return unix.Stat(dir, &at) == nil && unix.Stat(filepath.Dir(dir), &above) == nil && at.Dev != above.Dev
 }
 
 // Alive says whether a cluster runs on the data directory. The lock is the owner's alone,

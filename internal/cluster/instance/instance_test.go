@@ -49,6 +49,23 @@ func TestDataDirectoryOfAnotherFormatIsRefused(t *testing.T) {
 	}
 }
 
+func TestADirectoryOfSomethingElseIsRefusedAndLeftAlone(t *testing.T) {
+	l := layout.Layout{Root: t.TempDir()}
+	photo := filepath.Join(l.Root, "photo.jpg")
+	if err := os.WriteFile(photo, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Prepare(l); err == nil || !strings.Contains(err.Error(), "photo.jpg") || !strings.Contains(err.Error(), "--data-dir") {
+		t.Errorf("got %v; want what is in the way, and the way out", err)
+	}
+	if err := os.Rename(photo, filepath.Join(l.Root, "lost+found")); err != nil { // as on a disk of its own
+		t.Fatal(err)
+	}
+	if err := errors.Join(Prepare(l), Prepare(l)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestADataDirectoryIsLostWhenDeletedOrTakenByAnother(t *testing.T) {
 	l := layout.Layout{Root: filepath.Join(t.TempDir(), "data")}
 	release, err := Acquire(l)

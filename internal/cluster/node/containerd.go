@@ -213,10 +213,16 @@ func RunningContainerd(l layout.Layout) int {
 	if err != nil {
 		return 0
 	}
-	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err != nil || exe != filepath.Join(l.Bin(), "containerd") {
+	if exe, err := programOf(pid); err != nil || exe != filepath.Join(l.Bin(), "containerd") {
 		return 0
 	}
 	return pid
+}
+
+// programOf is the path of the program that a process runs, also if it was replaced since.
+func programOf(pid int) (string, error) {
+	exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+	return strings.TrimSuffix(exe, " (deleted)"), err
 }
 
 // awaitExit returns when the process, which need not be a child, has ended or

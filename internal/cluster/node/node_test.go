@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -63,6 +65,30 @@ func TestPreStopHookRunsFirstAndItsFailureStopsNothing(t *testing.T) {
 	}
 	if len(said) != 1 || !strings.Contains(said[0], "preStop") {
 		t.Errorf("the hook's failure is not told: %q", said)
+	}
+}
+
+func TestPreStopHookIsCalledAsTheKubeletCallsIt(t *testing.T) {
+	var called []string
+	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		called = append(called, fmt.Sprint(r.URL.Path, " ", r.Host, " ", r.Header.Get("X-Why")))
+	}))
+	defer server.Close()
+	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1") // concerns nobody's hooks
+	address, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
+	c := &runtimeapi.Container{Id: "c", Annotations: map[string]string{
+		preStopAnnotation: `{"httpGet":{"scheme":"HTTPS","port":"admin","path":"drain","httpHeaders":[{"name":"X-Why","value":"down"},{"name":"Host","value":"db"}]}}`,
+		portsAnnotation:   `[{"name":"admin","containerPort":` + port + `}]`,
+	}}
+	if err := preStop(t.Context(), &runtime{}, c, address); err != nil {
+		t.Error(err)
+	}
+	if want := []string{"/drain db down"}; !slices.Equal(called, want) {
+		t.Errorf("called %q, want %q", called, want)
+	}
+	server.Close()
+	if err := preStop(t.Context(), &runtime{}, c, address); err == nil || !strings.Contains(err.Error(), "preStop") {
+		t.Errorf("a hook that nobody answers: %v", err)
 	}
 }
 
@@ -166,5 +192,23 @@ func TestTheEndOfAProcessIsSeenAndSoIsTheEndOfWaiting(t *testing.T) {
 	}
 	if err := awaitExit(t.Context(), killed.Process.Pid); err != nil {
 		t.Errorf("a killed process: %v", err)
+	}
+}
+
+func TestADiskOfTheUsersIsNotUnmounted(t *testing.T) {
+	const dir = "/data/ordinal/kubelet"
+	for line, own := range map[string]bool{
+		"36 35 8:1 / /data/ordinal/kubelet rw - ext4 /dev/sdb rw":                              false,
+		"36 35 8:1 /backup/kubelet /data/ordinal/kubelet rw - ext4 /dev/sdb rw":                false,
+		"36 35 8:1 /data/ordinal/kubelet /data/ordinal/kubelet rw shared:1 - ext4 /dev/sda rw": true,
+		"36 35 8:2 /ordinal/kubelet /data/ordinal/kubelet rw shared:1 - ext4 /dev/sdb rw":      true, // a disk at /data
+		"36 35 0:9 / /data/ordinal/kubelet/pods/1/volumes/a\\040b rw - tmpfs tmpfs rw":         true,
+		"36 35 0:9 / /data/ordinal/kubelet-of-mine rw - tmpfs tmpfs rw":                        false,
+		"36 35 8:1 / /data/ordinal/volumes rw - ext4 /dev/sdc rw":                              false,
+		"36": false,
+	} {
+		if point, got := mountedFor(dir, line); got != own || own && !strings.HasPrefix(point, dir) {
+			t.Errorf("%s: the node's own: %t, at %q", line, got, point)
+		}
 	}
 }

@@ -16,7 +16,6 @@ import (
 type Proxy struct {
 	Kubeconfig string
 	PodCIDR    netip.Prefix
-	Address    netip.Addr // of the bridge
 	up         atomic.Bool
 }
 
@@ -45,7 +44,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 		"--cluster-cidr=" + p.PodCIDR.String(),
 		// Nothing of ours listens, or changes the kernel, beyond need.
 		"--healthz-port=0",
-		"--metrics-bind-address=" + p.Address.String() + ":10249", // it must have one
+		"--metrics-bind-address=127.0.0.1:10249", // it must have one, which no pod needs to reach
 		"--conntrack-max-per-core=0", "--conntrack-min=0",
 		"--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0",
 	}); err != nil {

@@ -41,7 +41,9 @@ func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
 		// Without a containerd to stop them, containers outlive their shims.
 		try("ending pods", endProcesses("of pods that containerd has lost", processesInCgroup, defaultGrace, report))
 	}
-	try("unmounting", unmountBelow(l.Root))
+	for _, dir := range []string{l.Kubelet(), l.Run(), l.Containerd()} {
+		try("unmounting", unmountBelow(dir))
+	}
 	if ours {
 		report("removing the pod network and cgroups")
 		try("removing the pods' cgroups", removeCgroup())
@@ -109,9 +111,8 @@ func Processes(l layout.Layout) (map[string][]int, error) {
 	}
 	byName := map[string][]int{}
 	for _, pid := range pids {
-		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil {
-			name := strings.TrimSuffix(filepath.Base(exe), " (deleted)")
-			byName[name] = append(byName[name], pid)
+		if exe, err := programOf(pid); err == nil {
+			byName[filepath.Base(exe)] = append(byName[filepath.Base(exe)], pid)
 		}
 	}
 	return byName, nil
@@ -130,7 +131,7 @@ func processesOf(dir string) ([]int, error) {
 		if err != nil {
 			continue
 		}
-		exe, err := os.Readlink(filepath.Join("/proc", e.Name(), "exe"))
+		exe, err := programOf(pid)
 		if err == nil && filepath.Dir(exe) == dir {
 			pids = append(pids, pid)
 		}
@@ -138,7 +139,7 @@ func processesOf(dir string) ([]int, error) {
 	return pids, nil
 }
 
-// unmountBelow unmounts what is mounted below dir, the latest first.
+// unmountBelow unmounts what the node has mounted in dir, the latest first.
 func unmountBelow(dir string) error {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
@@ -147,12 +148,8 @@ func unmountBelow(dir string) error {
 	defer f.Close()
 	var points []string
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		const mountPoint = 4 // proc(5)
-		if len(fields) > mountPoint {
-			if p := unescape(fields[mountPoint]); strings.HasPrefix(p, dir+"/") {
-				points = append(points, p)
-			}
+		if p, own := mountedFor(dir, lines.Text()); own {
+			points = append(points, p)
 		}
 	}
 	var failed []error
@@ -162,6 +159,19 @@ func unmountBelow(dir string) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// mountedFor tells whether a line of mountinfo (proc(5)) is of something that the node has
+// mounted in dir, and where. A disk at dir itself is its user's, but the kubelet binds its
+// directory to itself.
+func mountedFor(dir, line string) (point string, own bool) {
+	const root, mountPoint = 3, 4
+	fields := strings.Fields(line)
+	if len(fields) <= mountPoint {
+		return "", false
+	}
+	point, from := unescape(fields[mountPoint]), unescape(fields[root])
+	return point, strings.HasPrefix(point, dir+"/") || point == dir && from != "/" && strings.HasSuffix(dir, from)
 }
 
 // unescape undoes the octal escapes of mountinfo.

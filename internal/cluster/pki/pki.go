@@ -72,6 +72,10 @@ func (d Dir) Authority(name, commonName string) (*Authority, error) {
 			return nil, fmt.Errorf("the authority in %s ended on %s; move %s away to have all certificates made anew",
 				d.Cert(name), cert.NotAfter.Format(time.DateOnly), d.Path)
 		}
+		if d.Now.Before(cert.NotBefore) {
+			return nil, fmt.Errorf("the authority in %s begins on %s, and it is %s by this machine's clock: set that, or move %s away to have all certificates made anew",
+				d.Cert(name), cert.NotBefore.Format(time.DateTime), d.Now.Format(time.DateTime), d.Path)
+		}
 		return &Authority{d, name, cert, key}, nil
 	}
 	template := &x509.Certificate{
@@ -87,6 +91,21 @@ func (d Dir) Authority(name, commonName string) (*Authority, error) {
 		return nil, fmt.Errorf("making authority %s: %w", name, err)
 	}
 	return &Authority{d, name, cert, key}, nil
+}
+
+// End is when the first of the certificates that are in use ends.
+func (d Dir) End(names ...string) (time.Time, error) {
+	var first time.Time
+	for _, name := range names {
+		cert, _, err := d.read(name)
+		if err != nil {
+			return first, err
+		}
+		if first.IsZero() || cert.NotAfter.Before(first) {
+			first = cert.NotAfter
+		}
+	}
+	return first, nil
 }
 
 // CertFile is the authority's certificate, to be trusted by others.
@@ -124,7 +143,7 @@ func (a *Authority) Issue(leaf Leaf) error {
 }
 
 func (a *Authority) fits(cert *x509.Certificate, leaf Leaf) bool {
-	if cert.CheckSignatureFrom(a.cert) != nil || cert.NotAfter.Sub(a.dir.Now) < renewBefore {
+	if cert.CheckSignatureFrom(a.cert) != nil || cert.NotAfter.Sub(a.dir.Now) < renewBefore || a.dir.Now.Before(cert.NotBefore) {
 		return false
 	}
 	if cert.Subject.CommonName != leaf.User || !slices.Equal(cert.Subject.Organization, leaf.Groups) {

@@ -3,6 +3,7 @@ package pki
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,5 +117,32 @@ func TestSecretsAreTheOwnersAlone(t *testing.T) {
 	}
 	if _, err := clientcmd.BuildConfigFromFlags("", config); err != nil {
 		t.Errorf("kubeconfig cannot be used: %v", err)
+	}
+}
+
+// A clock that was wrong at the first start has been set right since.
+func TestACertificateThatHasNotBegunIsMadeAgain(t *testing.T) {
+	dir, leaf := t.TempDir(), Leaf{Name: "client", User: "client"}
+	authority(t, dir, start)
+	ahead := authority(t, dir, start.Add(24*time.Hour))
+	if before := issue(t, ahead, leaf); issue(t, authority(t, dir, start), leaf) == before {
+		t.Error("the certificate begins tomorrow, and is kept")
+	}
+	_, err := Dir{Path: dir, Now: start.Add(-time.Hour)}.Authority("ca", "test")
+	if err == nil || !strings.Contains(err.Error(), "clock") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("the authority has not begun: %v; want to hear of the clock, and the way out", err)
+	}
+}
+
+func TestTheEndIsThatOfTheFirstCertificateToEnd(t *testing.T) {
+	dir := t.TempDir()
+	issue(t, authority(t, dir, start), Leaf{Name: "early", User: "early"})
+	issue(t, authority(t, dir, start.Add(time.Hour)), Leaf{Name: "late", User: "late"})
+	end, err := Dir{Path: dir}.End("late", "early")
+	if want := start.Add(leafLife); err != nil || !end.Equal(want) {
+		t.Errorf("%s, %v; want %s", end, err, want)
+	}
+	if _, err := (Dir{Path: dir}).End("late", "none"); err == nil {
+		t.Error("a certificate is missing, and nobody is told")
 	}
 }
