@@ -86,6 +86,19 @@ func TestSandboxImageIsInTheStoreAndStaysThere(t *testing.T) {
 		holds(t, s, PauseImage)
 	}
 	pulled(t, s, PauseImage)
+	// Somebody may be loading images for as long as they take to read.
+	if err := s.exclusively(func() error { return s.EnsurePause(t.Context(), program) }); err != nil {
+		t.Error(err)
+	}
+	for _, part := range must(os.ReadDir(s.blobDir()))(t) {
+		if err := os.Remove(filepath.Join(s.blobDir(), part.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.EnsurePause(t.Context(), program); err != nil {
+		t.Error(err)
+	}
+	pulled(t, s, PauseImage)
 	if _, err := s.Remove("ordinal.dev/pause:1"); err == nil {
 		t.Error("the sandbox image was removed")
 	}
