@@ -22,7 +22,6 @@ func TestTheManifestGrantsWhatChangingOwnersTakes(t *testing.T) {
 		{"", "persistentvolumeclaims", "delete"},
 		{"apps", "controllerrevisions", "delete"},
 		{"apps", "statefulsets/finalizers", "update"},
-		{"", "pods/finalizers", "update"},
 	} {
 		if !slices.ContainsFunc(rules, func(r rbacv1.PolicyRule) bool {
 			return slices.Contains(r.APIGroups, needed.group) && slices.Contains(r.Resources, needed.resource) && slices.Contains(r.Verbs, needed.verb)

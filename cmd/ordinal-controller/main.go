@@ -17,6 +17,7 @@ import (
 
 	"ordinal.dev/ordinal/internal/controller"
 	"ordinal.dev/ordinal/internal/footprint"
+	"ordinal.dev/ordinal/internal/version"
 )
 
 // pace is that of a controller of a few hundred sets: at work it allocates a few MiB
@@ -40,10 +41,11 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	options := controller.DefaultOptions()
 	options.LeaderElection = true
-	options.MetricsAddr, options.HealthAddr = ":8080", ":8081"
+	options.MetricsAddr, options.HealthAddr = "127.0.0.1:8080", "127.0.0.1:8081"
 
 	flags := pflag.NewFlagSet("ordinal-controller", pflag.ContinueOnError)
 	kubeconfig := flags.String("kubeconfig", "", "file that says which cluster; empty for the one this runs in")
+	showVersion := flags.Bool("version", false, "print the version and end")
 	verbosity := flags.IntP("verbosity", "v", 0, "how much to log, from 0 to 5")
 	options.AddFlags(flags)
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
@@ -53,6 +55,10 @@ func run(ctx context.Context, args []string) error {
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("there is nothing to do with %q: a flag's value is given as --flag=value", flags.Args())
+	}
+	if *showVersion {
+		fmt.Println("ordinal-controller", version.Ordinal())
+		return nil
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
 	if err != nil {

@@ -77,6 +77,18 @@ func TestMistakesGetOneSentenceAndANonZeroExit(t *testing.T) {
 	}
 }
 
+func TestTheFirstThingsThatOneTypesAreAnswered(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"", "ordinal up"}, {"--help", "ordinal up"}, {"help", "ordinal up"}, {"help up", "--domain"},
+		{"--version", "ordinal version "}, {"version", "Kubernetes "},
+	} {
+		code, out, errs := run(t, strings.Fields(test.args)...)
+		if code != 0 || errs != "" || !strings.Contains(out, test.want) {
+			t.Errorf("ordinal %s: exit %d, %q and %q, want %q", test.args, code, out, errs, test.want)
+		}
+	}
+}
+
 func TestDownWithoutAClusterSaysSoAndMakesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	code, out, errs := run(t, "down", "--data-dir", dir)

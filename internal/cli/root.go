@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/layout"
@@ -54,6 +55,9 @@ func Run(args []string, in, out, errs *os.File) int {
 }
 
 func (r *root) command() *cobra.Command {
+	// cobra would take over what upstream's packages register for all programs, among
+	// them a --version of another kind.
+	pflag.CommandLine = pflag.NewFlagSet("", pflag.ContinueOnError)
 	c := &cobra.Command{
 		Use:   "ordinal",
 		Short: "Ordinal runs stateful applications",

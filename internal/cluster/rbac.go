@@ -34,15 +34,14 @@ func permissions() []permission {
 	return []permission{
 		{"ordinal:controller", []rbacv1.PolicyRule{
 			rule([]string{"apps"}, []string{"statefulsets"}, read),
-			rule([]string{"apps"}, []string{"statefulsets/status", "statefulsets/finalizers"}, []string{"update", "patch"}),
-			rule([]string{"apps"}, []string{"controllerrevisions"}, append(read, write...)),
-			rule(core, []string{"pods"}, append(read, write...)),
-			rule(core, []string{"pods/finalizers"}, []string{"update"}),
+			rule([]string{"apps"}, []string{"statefulsets/status", "statefulsets/finalizers"}, []string{"update"}),
+			rule([]string{"apps"}, []string{"controllerrevisions"}, append(read, "create", "patch", "delete")),
+			rule(core, []string{"pods"}, append(read, "create", "patch", "delete")),
 			// No claim is ever deleted, but only who may delete one may change its
 			// owners under OwnerReferencesPermissionEnforcement.
 			rule(core, []string{"persistentvolumeclaims"}, append(read, "create", "patch", "delete")),
-			rule(core, []string{"services"}, append(read, "create")),
-			events,
+			rule(core, []string{"services"}, []string{"list", "watch", "create"}),
+			rule([]string{"events.k8s.io"}, []string{"events"}, []string{"create", "patch"}),
 		}},
 		// No controller attaches volumes here; see controlplane.Controllers.
 		{node.User, []rbacv1.PolicyRule{
