@@ -30,8 +30,8 @@ func (r *root) newDown() *cobra.Command {
 		Use:   "down",
 		Short: "Stop the cluster; data stays",
 		Long: `Stop all pods gracefully, then every part of the cluster, and leave nothing of it
-on the machine but the data directory. The next "ordinal up" brings every pod
-back with its data.`,
+on the machine but the data directory and the context in the kubeconfig. The next
+"ordinal up" brings every pod back with its data.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return r.down(c.Context(), o) },
 	}

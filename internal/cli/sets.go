@@ -87,7 +87,9 @@ func (r *root) newPlan() *cobra.Command {
 		Use:   "plan NAME",
 		Short: "Say what the controller would do about a StatefulSet now, and why",
 		Long: `Say what the controller would do about a StatefulSet now, and why, without doing
-it: the plan is made from what the API holds at this moment.`,
+it: the plan is made from what the API holds at this moment. What only the running
+controller knows is not in it: what its --disable switches off, how long it pauses
+after failures, and which writes were refused.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := target.resolve(r, args[0]); err != nil {

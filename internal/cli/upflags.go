@@ -27,8 +27,9 @@ type upOptions struct {
 const upLong = `Start a Kubernetes on this machine and wait until pods can run.
 
 What is not given is as it was at the last start in this data directory.
-It needs root. With --nodes simulated it needs no privilege: API, controllers,
-scheduler and volumes are real, and pods only pretend to run.`
+It needs root. With --nodes simulated and a --data-dir of yours it needs no
+privilege: API, controllers, scheduler and volumes are real, and pods only pretend
+to run.`
 
 func (r *root) newUp() *cobra.Command {
 	o := upOptions{cfg: config.Default()}
@@ -51,7 +52,7 @@ func (r *root) newUp() *cobra.Command {
 	f.BoolVar(&o.cfg.NoController, "no-controller", false, "leave StatefulSets to a controller that you run")
 	f.StringVar(&o.cfg.AuditPolicy, "audit-policy", "", "file that says what the API server records, with --audit-log")
 	f.StringVar(&o.cfg.AuditLog, "audit-log", "", "file to which the API server writes its record")
-	f.StringVar(&o.kubeconfig, "kubeconfig", userKubeconfig(), `kubeconfig to add the context "ordinal" to; "" for none`)
+	f.StringVar(&o.kubeconfig, "kubeconfig", userKubeconfig(), `kubeconfig to add the context "ordinal" to, as the current one; "" for none`)
 	f.BoolVar(&o.detached, "detached", false, "run as the background process of up")
 	f.BoolVar(&o.again, "again", false, "run in the place of a background process that has ended")
 	_ = errors.Join(f.MarkHidden("detached"), f.MarkHidden("again"))

@@ -30,7 +30,7 @@ func (r *root) newWatch() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "watch sts/NAME",
-		Short: "Follow a StatefulSet until all of its pods are available at the newest revision",
+		Short: "Follow a StatefulSet until all of its pods are available, and updated as far as its strategy goes",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := target.resolve(r, args[0]); err != nil {
