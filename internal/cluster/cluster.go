@@ -177,6 +177,11 @@ func (c *Cluster) prepareNode() error {
 	if err != nil {
 		return err
 	}
+	note, err := c.networksFree()
+	if err != nil {
+		return err
+	}
+	notes = append(notes, note...)
 	if err := node.EnsureBridge(c.layout.Root, c.cfg.PodCIDR); err != nil {
 		return err
 	}
@@ -194,6 +199,25 @@ func (c *Cluster) prepareNode() error {
 	}
 	c.journal.set(func(s *instance.State) { s.Notes = append(s.Notes, notes...) })
 	return c.writeResolvConf()
+}
+
+// networksFree says which network of this machine the cluster's would take the place of.
+// The Services of a cluster that has some cannot move: that is noted only.
+func (c *Cluster) networksFree() (notes []string, err error) {
+	taken, err := node.Taken(c.cfg.PodCIDR)
+	if err != nil {
+		return nil, err
+	}
+	if taken != "" {
+		return nil, fmt.Errorf("the pods' network %s would take the place of %s on this machine: choose another with --pod-cidr", c.cfg.PodCIDR, taken)
+	}
+	if taken, err = node.Taken(c.cfg.ServiceCIDR); err != nil || taken == "" {
+		return nil, err
+	}
+	if _, err := os.Stat(c.layout.Config()); err != nil {
+		return nil, fmt.Errorf("the Services' network %s would take the place of %s on this machine: choose another with --service-cidr", c.cfg.ServiceCIDR, taken)
+	}
+	return []string{fmt.Sprintf("the Services' network %s takes the place of %s on this machine", c.cfg.ServiceCIDR, taken)}, nil
 }
 
 // portsFree says who holds a port that parts will listen on, before any starts.

@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
@@ -83,6 +85,29 @@ func TestAClaimThatNoClassCanServeIsNamed(t *testing.T) {
 	s.Must(os.WriteFile(path, append(manifest, "            storageClassName: no-such-class\n"...), 0o644))
 	s.kubectl("apply", "-f", path)
 	s.Eventually(s.warned("no-such-class"))
+}
+
+func TestANetworkThatTheMachineHasIsNotTaken(t *testing.T) {
+	another := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "ordinal-test"}}
+	if err := netlink.LinkAdd(another); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := netlink.LinkDel(another); err != nil {
+			t.Error(err)
+		}
+	})
+	address, err := netlink.ParseAddr("10.85.7.1/24")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(netlink.AddrAdd(another, address), netlink.LinkSetUp(another)); err != nil {
+		t.Fatal(err)
+	}
+	c := rig.Cluster{Binary: lab.Binary, Dir: rig.Dir(t)}
+	for _, flag := range []string{"--pod-cidr", "--service-cidr"} {
+		expectMistake(t, c, []string{"up", "--kubeconfig", "", flag, "10.85.0.0/16"}, "10.85.7.0/24 of ordinal-test", flag)
+	}
 }
 
 // warned objects until a Warning event has this text.

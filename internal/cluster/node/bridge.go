@@ -78,6 +78,34 @@ func EnsureBridge(dataDir string, pods netip.Prefix) error {
 	return nil
 }
 
+// Taken names a network of this machine that is, or lies within, the given one; empty if
+// there is none. Packets to it would go to the cluster. A network around it goes on, but
+// for the part that the cluster takes.
+func Taken(network netip.Prefix) (string, error) {
+	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		return "", fmt.Errorf("asking for the networks of this machine: %w", err)
+	}
+	for _, r := range routes {
+		if r.Dst == nil {
+			continue
+		}
+		address, _ := netip.AddrFromSlice(r.Dst.IP.To4())
+		ones, _ := r.Dst.Mask.Size()
+		if ones < network.Bits() || !network.Contains(address) {
+			continue
+		}
+		link, err := netlink.LinkByIndex(r.LinkIndex)
+		switch {
+		case err != nil:
+			return r.Dst.String(), nil
+		case link.Attrs().Name != Bridge:
+			return fmt.Sprintf("%s of %s", r.Dst, link.Attrs().Name), nil
+		}
+	}
+	return "", nil
+}
+
 // setAddress leaves the link with exactly this address; a pod network of an
 // earlier start may have been another.
 func setAddress(link netlink.Link, want netip.Prefix) error {
