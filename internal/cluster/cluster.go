@@ -58,6 +58,9 @@ func Start(ctx context.Context, cfg config.Config, log logr.Logger, report func(
 		return nil, err
 	}
 	l := cfg.Layout()
+	if err := instance.Unused(l); err != nil {
+		return nil, err
+	}
 	release, err := instance.Acquire(l)
 	if err != nil {
 		return nil, err

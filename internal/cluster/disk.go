@@ -39,6 +39,9 @@ func Check(c config.Config) error {
 			return err
 		}
 	}
+	if err := instance.Unused(c.Layout()); err != nil {
+		return err
+	}
 	if err := instance.Prepare(c.Layout()); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -134,9 +135,6 @@ func writePID(l layout.Layout) error {
 func checkFormat(l layout.Layout) error {
 	data, err := os.ReadFile(l.VersionFile())
 	if errors.Is(err, os.ErrNotExist) {
-		if err := unused(l); err != nil {
-			return err
-		}
 		if err := os.WriteFile(l.VersionFile(), []byte(format+"\n"), 0o644); err != nil {
 			return fmt.Errorf("the data directory %s is not writable (choose another with --data-dir): %w", l.Root, err)
 		}
@@ -151,16 +149,24 @@ func checkFormat(l layout.Layout) error {
 	return nil
 }
 
-// unused returns an error if the data directory has something in it that is not a
-// cluster's: `down --purge` would delete it. A disk may be mounted there or below.
-func unused(l layout.Layout) error {
+// Unused returns an error if the data directory has something in it, and is not a
+// cluster's: `down --purge` would delete it. A disk may be mounted there or below, and
+// what a cluster had mounted may be left of one that was deleted.
+func Unused(l layout.Layout) error {
 	entries, err := os.ReadDir(l.Root)
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(l.VersionFile()); err == nil {
+		return nil
+	}
+	known := []string{filepath.Join(l.Root, "lost+found"), l.Run(), l.Kubelet(), l.Containerd()}
 	for _, e := range entries {
 		path := filepath.Join(l.Root, e.Name())
-		if path != l.Run() && e.Name() != "lost+found" && !isMountPoint(path) {
+		if !slices.Contains(known, path) && !isMountPoint(path) {
 			return fmt.Errorf("the data directory %s is not empty, and %s in it is not a cluster's: choose an empty or a new one with --data-dir", l.Root, e.Name())
 		}
 	}

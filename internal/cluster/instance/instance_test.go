@@ -55,13 +55,19 @@ func TestADirectoryOfSomethingElseIsRefusedAndLeftAlone(t *testing.T) {
 	if err := os.WriteFile(photo, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := Prepare(l); err == nil || !strings.Contains(err.Error(), "photo.jpg") || !strings.Contains(err.Error(), "--data-dir") {
+	if err := Unused(l); err == nil || !strings.Contains(err.Error(), "photo.jpg") || !strings.Contains(err.Error(), "--data-dir") {
 		t.Errorf("got %v; want what is in the way, and the way out", err)
 	}
 	if err := os.Rename(photo, filepath.Join(l.Root, "lost+found")); err != nil { // as on a disk of its own
 		t.Fatal(err)
 	}
-	if err := errors.Join(Prepare(l), Prepare(l)); err != nil {
+	if err := errors.Join(Unused(l), Prepare(l)); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(os.WriteFile(photo, nil, 0o600), Unused(l)); err != nil { // beside a cluster's
+		t.Error(err)
+	}
+	if err := Unused(layout.Layout{Root: photo + "/none"}); err != nil {
 		t.Error(err)
 	}
 }
