@@ -162,17 +162,21 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// validatePorts: simulated nodes have none.
 func (c Config) validatePorts() (errs []error) {
-	users := map[int]string{}
+	least, users := 1, map[int]string{}
+	if c.Simulated() {
+		least = 0
+	}
 	for _, p := range []struct {
 		flag  string
 		port  int
 		least int
-	}{{"--api-port", c.APIPort, 0}, {"--kubelet-port", c.KubeletPort, 1}, {"--images-port", c.ImagesPort, 1}} {
+	}{{"--api-port", c.APIPort, 0}, {"--kubelet-port", c.KubeletPort, least}, {"--images-port", c.ImagesPort, least}} {
 		switch other := users[p.port]; {
 		case p.port < p.least || p.port > 65535:
 			errs = append(errs, fmt.Errorf("%s %d is not a port: use 1 to 65535", p.flag, p.port))
-		case other != "" && p.port != 0:
+		case other != "" && !c.Simulated():
 			errs = append(errs, fmt.Errorf("%s and %s are both %d: choose two ports", other, p.flag, p.port))
 		}
 		users[p.port] = p.flag
