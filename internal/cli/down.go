@@ -74,10 +74,13 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 	if err := forgetKubeconfig(l, o.kubeconfig); err != nil {
 		fmt.Fprintf(r.err, "The context stays in the kubeconfig: %v\n", err)
 	}
-	if err := os.RemoveAll(l.Root); err != nil && !errors.Is(err, syscall.EBUSY) { // a disk that is mounted there stays, empty
+	if err := instance.Delete(l); err != nil {
 		return fmt.Errorf("deleting the data: %w", err)
 	}
-	fmt.Fprintf(r.out, "Stopped in %.1fs, and deleted %s.\n", time.Since(began).Seconds(), l.Root)
+	fmt.Fprintf(r.out, "Stopped in %.1fs, and deleted the data in %s.\n", time.Since(began).Seconds(), l.Root)
+	if left, err := os.ReadDir(l.Root); err == nil && len(left) > 0 {
+		fmt.Fprintf(r.out, "Left what is not the cluster's: %s.\n", left[0].Name())
+	}
 	return nil
 }
 

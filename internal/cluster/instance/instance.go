@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -149,28 +148,36 @@ func checkFormat(l layout.Layout) error {
 	return nil
 }
 
-// Unused returns an error if the data directory has something in it, and is not a
-// cluster's: `down --purge` would delete it. A disk may be mounted there or below, and
-// what a cluster had mounted may be left of one that was deleted.
+// Unused returns an error if the data directory is not a cluster's, and has something in
+// it where a cluster would write: `down --purge` would delete it. A disk may be mounted
+// there, and what a cluster had mounted may be left of one that was deleted.
 func Unused(l layout.Layout) error {
-	entries, err := os.ReadDir(l.Root)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	if _, err := os.Stat(l.VersionFile()); err == nil {
 		return nil
 	}
-	known := []string{filepath.Join(l.Root, "lost+found"), l.Run(), l.Kubelet(), l.Containerd()}
-	for _, e := range entries {
-		path := filepath.Join(l.Root, e.Name())
-		if !slices.Contains(known, path) && !isMountPoint(path) {
-			return fmt.Errorf("the data directory %s is not empty, and %s in it is not a cluster's: choose an empty or a new one with --data-dir", l.Root, e.Name())
+	for _, path := range l.Entries() {
+		_, err := os.Lstat(path)
+		remains := path == l.Run() || path == l.Kubelet() || path == l.Containerd()
+		if err == nil && !remains && !isMountPoint(path) {
+			return fmt.Errorf("the data directory %s is not a cluster's, and %s in it would become one's: choose another with --data-dir", l.Root, filepath.Base(path))
 		}
 	}
 	return nil
+}
+
+// Delete deletes all that is a cluster's in the data directory, and the directory unless
+// something else is in it, which is left alone. Where a disk is mounted it stays, empty.
+func Delete(l layout.Layout) error {
+	var failed []error
+	for _, path := range l.Entries() {
+		for _, path := range []string{path, path + ".new"} { // the latter is what a crash may leave
+			if err := os.RemoveAll(path); err != nil && !errors.Is(err, syscall.EBUSY) {
+				failed = append(failed, err)
+			}
+		}
+	}
+	_ = os.Remove(l.Root) // fails if it is not empty
+	return errors.Join(failed...)
 }
 
 func isMountPoint(dir string) bool {

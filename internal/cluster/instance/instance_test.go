@@ -49,26 +49,42 @@ func TestDataDirectoryOfAnotherFormatIsRefused(t *testing.T) {
 	}
 }
 
-func TestADirectoryOfSomethingElseIsRefusedAndLeftAlone(t *testing.T) {
+func TestWhatIsNotAClustersIsNotTakenOver(t *testing.T) {
 	l := layout.Layout{Root: t.TempDir()}
-	photo := filepath.Join(l.Root, "photo.jpg")
-	if err := os.WriteFile(photo, nil, 0o600); err != nil {
+	photos := filepath.Join(l.Volumes(), "photos")
+	if err := errors.Join(Unused(l), os.MkdirAll(photos, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	if err := Unused(l); err == nil || !strings.Contains(err.Error(), "photo.jpg") || !strings.Contains(err.Error(), "--data-dir") {
+	if err := Unused(l); err == nil || !strings.Contains(err.Error(), "volumes in it") || !strings.Contains(err.Error(), "--data-dir") {
 		t.Errorf("got %v; want what is in the way, and the way out", err)
 	}
-	if err := os.Rename(photo, filepath.Join(l.Root, "lost+found")); err != nil { // as on a disk of its own
+	if err := errors.Join(Prepare(l), Unused(l)); err != nil {
+		t.Errorf("a cluster's own directory: %v", err)
+	}
+	for _, dir := range []string{"none", "version/none"} {
+		if err := Unused(layout.Layout{Root: filepath.Join(l.Root, dir)}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOnlyWhatIsAClustersIsDeleted(t *testing.T) {
+	l := layout.Layout{Root: filepath.Join(t.TempDir(), "data")}
+	photo := filepath.Join(l.Root, "photo.jpg")
+	if err := errors.Join(Prepare(l), os.MkdirAll(l.Volumes(), 0o700), os.WriteFile(l.Kubeconfig()+".new", nil, 0o600), os.WriteFile(photo, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(Unused(l), Prepare(l)); err != nil {
+	if err := Delete(l); err != nil {
 		t.Error(err)
 	}
-	if err := errors.Join(os.WriteFile(photo, nil, 0o600), Unused(l)); err != nil { // beside a cluster's
+	if left, err := os.ReadDir(l.Root); err != nil || len(left) != 1 || left[0].Name() != "photo.jpg" {
+		t.Errorf("left are %v, %v", left, err)
+	}
+	if err := errors.Join(os.Remove(photo), Delete(l)); err != nil {
 		t.Error(err)
 	}
-	if err := Unused(layout.Layout{Root: photo + "/none"}); err != nil {
-		t.Error(err)
+	if _, err := os.Stat(l.Root); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the empty directory is there: %v", err)
 	}
 }
 

@@ -11,6 +11,14 @@ func (l Layout) path(elem ...string) string {
 	return filepath.Join(append([]string{l.Root}, elem...)...)
 }
 
+// Entries are the paths in the data directory below which everything else lies.
+func (l Layout) Entries() []string {
+	return []string{
+		l.VersionFile(), l.Config(), l.Kubeconfig(), l.Run(), l.PKI(), l.Etcd(), l.Logs(), l.Bin(), l.Containerd(),
+		l.path("etc"), l.Kubelet(), l.PodLogs(), l.Volumes(), l.Images(),
+	}
+}
+
 // VersionFile holds the format of the directory; see Format.
 func (l Layout) VersionFile() string { return l.path("version") }
 
