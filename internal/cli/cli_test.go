@@ -4,12 +4,14 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 )
 
@@ -185,6 +187,40 @@ func TestTheKubeconfigIsThatOfWhoTypedTheCommand(t *testing.T) {
 	}
 }
 
+// A kubeconfig in somebody's home may be a link to where only root may write.
+func TestWhatIsDoneForSomebodyIsDoneWithTheirRights(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, nil, 0o060); err != nil { // for root's group
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		if err := (person{uid: 65534, gid: 65534}).become(); err != nil {
+			done <- err
+			return
+		}
+		_, err := os.ReadFile(secret)
+		done <- err
+	}()
+	if err := <-done; err == nil {
+		t.Error("somebody could read what is root's")
+	}
+	if _, err := os.ReadFile(secret); err != nil && os.Geteuid() == 0 {
+		t.Errorf("root can do no more than somebody: %v", err)
+	}
+}
+
+func TestImagesCanBeLoadedBeforeThereIsACluster(t *testing.T) {
+	l := layout.Layout{Root: filepath.Join(t.TempDir(), "data")}
+	if code, _, errs := run(t, "images", "--data-dir", l.Root); code != 0 {
+		t.Fatal(errs)
+	}
+	if err := instance.Unused(l); err != nil {
+		t.Errorf("a cluster cannot begin: %v", err)
+	}
+}
+
 func TestADataDirectoryIsNamedWithoutSymbolicLinks(t *testing.T) {
 	real, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -194,7 +230,16 @@ func TestADataDirectoryIsNamedWithoutSymbolicLinks(t *testing.T) {
 	if err := os.Symlink(real, link); err != nil {
 		t.Fatal(err)
 	}
+	to := filepath.Join(real, "later")
+	for from, to := range map[string]string{"later": to, "beside": "later", "loop": "loop"} {
+		if err := os.Symlink(to, filepath.Join(filepath.Dir(link), from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	beside := filepath.Join(filepath.Dir(link), "beside")
+	loop := filepath.Join(filepath.Dir(link), "loop")
 	for given, want := range map[string]string{
+		beside: to, filepath.Join(beside, "x"): filepath.Join(to, "x"), loop: loop,
 		link: real, filepath.Join(link, "to", "be", "made"): filepath.Join(real, "to", "be", "made"), "/": "/", "/nowhere/x": "/nowhere/x",
 	} {
 		if l, err := (&root{dataDir: given}).layout(); err != nil || l.Root != want {

@@ -59,23 +59,23 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 			return err
 		}
 	}
+	if o.purge {
+		if err := forgetKubeconfig(l, o.kubeconfig); err != nil {
+			fmt.Fprintf(r.err, "The context stays in the kubeconfig: %v\n", err)
+		}
+	}
+	syscall.Umask(0o022) // as at up: other users may ask how the cluster does
 	began := time.Now()
-	if err := r.takeDown(ctx, l); err != nil {
+	if err := r.takeDown(ctx, l, o.purge); err != nil {
 		return err
 	}
-	if !o.purge {
+	if data, _, err = cluster.Find(l); err == nil && !o.purge {
 		fate := "is kept in " + l.Root + "; `ordinal up` continues from it"
 		if !data {
 			fate = "in " + l.Root + " had been deleted before"
 		}
 		fmt.Fprintf(r.out, "Stopped in %.1fs. The data %s.\n", time.Since(began).Seconds(), fate)
 		return nil
-	}
-	if err := forgetKubeconfig(l, o.kubeconfig); err != nil {
-		fmt.Fprintf(r.err, "The context stays in the kubeconfig: %v\n", err)
-	}
-	if err := instance.Delete(l); err != nil {
-		return fmt.Errorf("deleting the data: %w", err)
 	}
 	fmt.Fprintf(r.out, "Stopped in %.1fs, and deleted the data in %s.\n", time.Since(began).Seconds(), l.Root)
 	if left, err := os.ReadDir(l.Root); err == nil && len(left) > 0 {
@@ -85,7 +85,7 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 }
 
 // takeDown ends the cluster's process, and removes what it leaves on the machine.
-func (r *root) takeDown(ctx context.Context, l layout.Layout) error {
+func (r *root) takeDown(ctx context.Context, l layout.Layout, purge bool) error {
 	for {
 		if err := r.stopProcess(ctx, l); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (r *root) takeDown(ctx context.Context, l layout.Layout) error {
 		if data, remains, err := cluster.Find(l); err == nil && !data && !remains {
 			return nil // somebody else has, and deleted the data
 		}
-		err := cluster.Teardown(ctx, l, func(what string) { fmt.Fprintf(r.out, "  … %s\n", what) })
+		err := cluster.Teardown(ctx, l, purge, func(what string) { fmt.Fprintf(r.out, "  … %s\n", what) })
 		switch {
 		case errors.As(err, new(*instance.InUse)): // somebody else was faster, and is waited for
 		case err != nil:
@@ -124,8 +124,8 @@ func (r *root) stopProcess(ctx context.Context, l layout.Layout) error {
 	asked, said := 0, map[string]bool{}
 	for instance.Alive(l) {
 		s, err := instance.Read(l)
-		switch pid := instance.PID(l); {
-		case err == nil && s.Phase == instance.Stopping && s.PID == pid:
+		switch pid, role := instance.Holder(l); {
+		case role == instance.Down || err == nil && s.Phase == instance.Stopping && s.PID == pid:
 			if asked != pid {
 				asked = pid
 				fmt.Fprintf(r.out, "  … process %d is stopping the cluster already; waiting for that\n", pid)

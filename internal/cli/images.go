@@ -151,6 +151,14 @@ func (r *root) withImages(use func(layout.Layout, *images.Store) error) error {
 	if err != nil {
 		return err
 	}
+	if err := instance.Unused(l); err != nil {
+		return err
+	}
+	if _, err := os.Stat(l.VersionFile()); errors.Is(err, fs.ErrNotExist) {
+		if err := instance.Prepare(l); err != nil {
+			return err
+		}
+	}
 	store, err := images.Open(l.Images())
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("the images in %s belong to another user: run this as that user, root in general (sudo)", l.Images())

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"k8s.io/client-go/tools/clientcmd"
@@ -20,8 +20,8 @@ import (
 
 // A person is who typed the command, where that was through sudo.
 type person struct {
-	uid, gid   int
-	kubeconfig string
+	uid, gid int
+	home     string
 }
 
 // sudoer finds out who that is; ok is false for root, and without sudo.
@@ -37,8 +37,8 @@ func sudoer() (p person, ok bool) {
 	var errUID, errGID error
 	p.uid, errUID = strconv.Atoi(u.Uid)
 	p.gid, errGID = strconv.Atoi(u.Gid)
-	p.kubeconfig = filepath.Join(u.HomeDir, clientcmd.RecommendedHomeDir, clientcmd.RecommendedFileName)
-	return p, errUID == nil && errGID == nil && filepath.IsAbs(u.HomeDir)
+	p.home = filepath.Clean(u.HomeDir)
+	return p, errUID == nil && errGID == nil && filepath.IsAbs(p.home) && p.home != "/"
 }
 
 // userKubeconfig is the file that the user's own kubectl would write to; "" where
@@ -48,7 +48,7 @@ func userKubeconfig() string {
 		return list[0]
 	}
 	if p, ok := sudoer(); ok {
-		return p.kubeconfig
+		return filepath.Join(p.home, clientcmd.RecommendedHomeDir, clientcmd.RecommendedFileName)
 	}
 	if homedir.HomeDir() == "" {
 		return ""
@@ -60,21 +60,33 @@ func userKubeconfig() string {
 // home may be a link to where only root may write.
 func asOwner(path string, do func() error) error {
 	p, ok := sudoer()
-	if !ok || path != p.kubeconfig {
+	if full, err := filepath.Abs(path); !ok || err != nil || !strings.HasPrefix(full, p.home+"/") {
 		return do()
 	}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends here, and nothing else runs as that user
-		_, errGID := unix.SetfsgidRetGid(p.gid)
-		_, errUID := unix.SetfsuidRetUid(p.uid)
-		if err := errors.Join(errGID, errUID); err != nil {
+		if err := p.become(); err != nil {
 			done <- err
 			return
 		}
 		done <- do()
 	}()
 	return <-done
+}
+
+// become has this thread, and no other, deal with files as the person.
+func (p person) become() error {
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("giving up root's groups: %w", errno)
+	}
+	_, _ = unix.SetfsgidRetGid(p.gid) // neither says whether it did
+	_, _ = unix.SetfsuidRetUid(p.uid)
+	gid, _ := unix.SetfsgidRetGid(-1)
+	if uid, _ := unix.SetfsuidRetUid(-1); uid != p.uid || gid != p.gid {
+		return fmt.Errorf("the kernel does not let this process act for user %d", p.uid)
+	}
+	return nil
 }
 
 // mergeKubeconfig adds the cluster to the user's kubeconfig, and may make it the

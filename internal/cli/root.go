@@ -92,10 +92,22 @@ func (r *root) layout() (layout.Layout, error) {
 	return layout.Layout{Root: resolved(dir)}, nil
 }
 
-// resolved is a path without the symbolic links in it, as far as it exists.
+// resolved is a path without the symbolic links in it, as far as it exists; the end of a
+// link may be about to be made.
 func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	const mostLinks = 40 // as the kernel
+	for range mostLinks {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return real
+		}
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
 	}
 	dir := filepath.Dir(path)
 	if dir == path {

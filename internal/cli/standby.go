@@ -105,7 +105,7 @@ func (o *upOptions) waitForTurn(ctx context.Context, l layout.Layout) error {
 			return err
 		}
 		if release == nil {
-			release, err = instance.Acquire(l)
+			release, err = instance.Acquire(l, instance.Up)
 		}
 		if errors.As(err, new(*instance.InUse)) && time.Since(began) > dyingFor {
 			return fmt.Errorf("somebody else has started the cluster: %w", err)

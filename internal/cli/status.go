@@ -74,7 +74,10 @@ func newReport(l layout.Layout) (report, error) {
 		return report{}, err
 	}
 	rep := report{State: s, DataDir: l.Root, Alive: instance.Alive(l), Logs: l.Logs()}
-	if pid := instance.PID(l); rep.Alive && pid != s.PID {
+	switch pid, role := instance.Holder(l); {
+	case rep.Alive && role == instance.Down:
+		rep.Phase, rep.Error, rep.PID, rep.Parts = instance.Stopping, "", pid, nil
+	case rep.Alive && pid != s.PID:
 		rep.Phase, rep.Error = instance.Waiting, whyWaiting(l, s)
 		rep.PID, rep.Parts = pid, nil
 	}

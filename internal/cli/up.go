@@ -78,7 +78,7 @@ func (r *root) isUp(ctx context.Context, l layout.Layout) (bool, error) {
 			return false, err
 		}
 		late := time.Since(began) > dyingFor
-		if pid := instance.PID(l); late && pid != s.PID {
+		if pid, role := instance.Holder(l); late && pid != s.PID && role != instance.Down {
 			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return false, fmt.Errorf("ending process %d, which waits to start the cluster: %w", pid, err)
 			}
@@ -143,8 +143,11 @@ func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) 
 			p.once("Stopping.")
 		}
 	}, nobody)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return err
+	}
+	if err != nil { // it was to stop all the same
+		fmt.Fprintln(r.err, "ordinal: "+err.Error())
 	}
 	// A fresh process takes the node down: in this one, a kubelet's last
 	// goroutines might start again what teardown stops.
@@ -178,15 +181,16 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	if dismiss == nil {
 		dismiss = o.mustStandBy(l)
 	}
+	expire, err := c.CertificatesEnd()
+	if err != nil {
+		c.Fail(err)
+		return err
+	}
 	var notes []string
 	if err := mergeKubeconfig(l, o.kubeconfig, !o.again); err != nil {
 		notes = append(notes, unmerged(o.kubeconfig, err))
 	}
 	c.Announce(notes...)
-	expire, err := c.CertificatesEnd()
-	if err != nil {
-		return err
-	}
 	settled := time.After(settling)
 	look := time.NewTicker(ownershipCheck)
 	defer look.Stop()

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"ordinal.dev/ordinal/internal/identity"
@@ -79,7 +78,7 @@ func (w *watcher) run(ctx context.Context, snapshot func(context.Context) (plan.
 				return nil
 			}
 			waiting, seen = cmp.Or(holdsUp(p), "it is on its way"), true
-		case !seen || lasts(err):
+		case !seen || errors.Is(err, errNoSet): // others pass, such as those of an API server that is being replaced
 			return err
 		default:
 			waiting = "it cannot be seen: " + strings.Join(strings.Fields(err.Error()), " ")
@@ -94,13 +93,6 @@ func (w *watcher) run(ctx context.Context, snapshot func(context.Context) (plan.
 		case <-tick.C:
 		}
 	}
-}
-
-// lasts reports whether an error is one that waiting does not help against: the set is
-// gone, or the user may not see it. Others pass, such as those of an API server that is
-// being replaced.
-func lasts(err error) bool {
-	return errors.Is(err, errNoSet) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)
 }
 
 // holdsUp says what keeps the set from its goal; empty if that is not known.
@@ -118,7 +110,7 @@ func complete(s plan.Snapshot, p plan.Plan) bool {
 	want := identity.OrdinalsOf(s.Set).Count
 	moves := len(p.Waits) > 0 || slices.ContainsFunc(p.Actions, func(a plan.Action) bool { return a.Kind() == "pod" })
 	return s.Set.Status.ObservedGeneration >= s.Set.Generation && !moves && p.Frozen == "" &&
-		int(p.Status.AvailableReplicas) == want && len(s.Pods) == want
+		int(p.Status.AvailableReplicas) == want && int(p.Status.Replicas) == want
 }
 
 func (w *watcher) draw(s plan.Snapshot, p plan.Plan) {

@@ -122,7 +122,8 @@ func TestWatchGoesOnWhenTheSetCannotBeSeenForAWhile(t *testing.T) {
 		{"an outage", []error{nil, refused, refused}, nil, "it cannot be seen: connect: connection refused"},
 		{"no cluster", []error{refused}, refused, ""},
 		{"the set is deleted", []error{nil, refused, gone}, gone, ""},
-		{"the right to see it is withdrawn", []error{nil, forbidden}, forbidden, ""},
+		{"no right to see it", []error{forbidden}, forbidden, ""},
+		{"an API server that does not know its roles yet", []error{nil, forbidden}, nil, "it cannot be seen"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			out, err := os.Create(filepath.Join(t.TempDir(), "out"))

@@ -61,7 +61,7 @@ func Start(ctx context.Context, cfg config.Config, log logr.Logger, report func(
 	if err := instance.Unused(l); err != nil {
 		return nil, err
 	}
-	release, err := instance.Acquire(l)
+	release, err := instance.Acquire(l, instance.Up)
 	if err != nil {
 		return nil, err
 	}
@@ -205,22 +205,25 @@ func (c *Cluster) prepareNode() error {
 }
 
 // networksFree says which network of this machine the cluster's would take the place of.
-// The Services of a cluster that has some cannot move: that is noted only.
+// A cluster that is there goes on: somebody may have joined a network meanwhile.
 func (c *Cluster) networksFree() (notes []string, err error) {
-	taken, err := node.Taken(c.cfg.PodCIDR)
-	if err != nil {
-		return nil, err
+	_, err = os.Stat(c.layout.Config())
+	isNew := err != nil
+	for _, n := range []struct {
+		whose, flag string
+		network     netip.Prefix
+	}{{"pods'", "--pod-cidr", c.cfg.PodCIDR}, {"Services'", "--service-cidr", c.cfg.ServiceCIDR}} {
+		taken, err := node.Taken(n.network)
+		switch {
+		case err != nil:
+			return nil, err
+		case taken != "" && isNew:
+			return nil, fmt.Errorf("the %s network %s would take the place of %s on this machine: choose another with %s", n.whose, n.network, taken, n.flag)
+		case taken != "":
+			notes = append(notes, fmt.Sprintf("the %s network %s takes the place of %s on this machine", n.whose, n.network, taken))
+		}
 	}
-	if taken != "" {
-		return nil, fmt.Errorf("the pods' network %s would take the place of %s on this machine: choose another with --pod-cidr", c.cfg.PodCIDR, taken)
-	}
-	if taken, err = node.Taken(c.cfg.ServiceCIDR); err != nil || taken == "" {
-		return nil, err
-	}
-	if _, err := os.Stat(c.layout.Config()); err != nil {
-		return nil, fmt.Errorf("the Services' network %s would take the place of %s on this machine: choose another with --service-cidr", c.cfg.ServiceCIDR, taken)
-	}
-	return []string{fmt.Sprintf("the Services' network %s takes the place of %s on this machine", c.cfg.ServiceCIDR, taken)}, nil
+	return notes, nil
 }
 
 // portsFree says who holds a port that parts will listen on, before any starts.
@@ -328,9 +331,10 @@ func Find(l layout.Layout) (data, remains bool, err error) {
 // Teardown removes what a cluster left on the machine, other than its data.
 // The cluster's process must have ended. Until it is done this process holds the
 // lock and says that it is stopping the cluster, so that nobody takes it for one that
-// waits to start it; afterwards nobody starts it again by itself.
-func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
-	release, err := instance.Acquire(l)
+// waits to start it; afterwards nobody starts it again by itself. With purge the data
+// goes too.
+func Teardown(ctx context.Context, l layout.Layout, purge bool, report func(string)) error {
+	release, err := instance.Acquire(l, instance.Down)
 	if err != nil {
 		return err
 	}
@@ -349,6 +353,9 @@ func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
 	if err := node.Teardown(ctx, l, report); err != nil {
 		say(instance.Stopped, "some of it is left on the machine: "+err.Error())
 		return err
+	}
+	if purge {
+		return instance.Delete(l)
 	}
 	say(instance.Stopped, "")
 	return nil

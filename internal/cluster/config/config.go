@@ -85,8 +85,8 @@ func madeIn(l layout.Layout) string {
 	return saved.DataDir
 }
 
-// sameDir reports whether two paths lead to one directory. One that is not there, since
-// nothing was saved in it, is no other.
+// sameDir reports whether two paths lead to one directory. An empty one, of a
+// configuration that names none, is no other.
 func sameDir(a, b string) bool {
 	if a == "" || a == b {
 		return true
@@ -162,24 +162,24 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// validatePorts: simulated nodes have none.
 func (c Config) validatePorts() (errs []error) {
-	least, users := 1, map[int]string{}
-	if c.Simulated() {
-		least = 0
+	type port struct {
+		flag          string
+		number, least int
 	}
-	for _, p := range []struct {
-		flag  string
-		port  int
-		least int
-	}{{"--api-port", c.APIPort, 0}, {"--kubelet-port", c.KubeletPort, least}, {"--images-port", c.ImagesPort, least}} {
-		switch other := users[p.port]; {
-		case p.port < p.least || p.port > 65535:
-			errs = append(errs, fmt.Errorf("%s %d is not a port: use 1 to 65535", p.flag, p.port))
-		case other != "" && !c.Simulated():
-			errs = append(errs, fmt.Errorf("%s and %s are both %d: choose two ports", other, p.flag, p.port))
+	ports := []port{{"--api-port", c.APIPort, 0}}
+	if !c.Simulated() { // whose nodes have none
+		ports = append(ports, port{"--kubelet-port", c.KubeletPort, 1}, port{"--images-port", c.ImagesPort, 1})
+	}
+	users := map[int]string{}
+	for _, p := range ports {
+		switch other := users[p.number]; {
+		case p.number < p.least || p.number > 65535:
+			errs = append(errs, fmt.Errorf("%s %d is not a port: use 1 to 65535", p.flag, p.number))
+		case other != "":
+			errs = append(errs, fmt.Errorf("%s and %s are both %d: choose two ports", other, p.flag, p.number))
 		}
-		users[p.port] = p.flag
+		users[p.number] = p.flag
 	}
 	return errs
 }

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -85,9 +84,18 @@ func Prepare(l layout.Layout) error {
 	return checkFormat(l)
 }
 
+// A Role is what the holder of the lock does with the cluster.
+type Role string
+
+// The roles: to run it, or wait to, and to take it down.
+const (
+	Up   Role = "up"
+	Down Role = "down"
+)
+
 // Acquire prepares the data directory and locks it. The lock is held until
 // release is called or the process ends.
-func Acquire(l layout.Layout) (release func(), err error) {
+func Acquire(l layout.Layout, role Role) (release func(), err error) {
 	if err := Prepare(l); err != nil {
 		return nil, err
 	}
@@ -99,7 +107,7 @@ func Acquire(l layout.Layout) (release func(), err error) {
 		f.Close()
 		return nil, &InUse{l.Root, PID(l)}
 	}
-	if err := writePID(l); err != nil {
+	if err := writePID(l, role); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -122,12 +130,12 @@ func lock(f *os.File) bool {
 
 // writePID writes over what is there and always as much, so that it can be done
 // on a full disk too.
-func writePID(l layout.Layout) error {
+func writePID(l layout.Layout, role Role) error {
 	f, err := os.OpenFile(l.PIDFile(), os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%-10d\n", os.Getpid())
+	_, err = fmt.Fprintf(f, "%-10d %-4s\n", os.Getpid(), role)
 	return errors.Join(err, f.Close())
 }
 
@@ -169,7 +177,7 @@ func Unused(l layout.Layout) error {
 // something else is in it, which is left alone. Where a disk is mounted it stays, empty.
 func Delete(l layout.Layout) error {
 	var failed []error
-	for _, path := range l.Entries() {
+	for _, path := range l.Entries() { // the lock, and what says that there is data, go last
 		for _, path := range []string{path, path + ".new"} { // the latter is what a crash may leave
 			if err := os.RemoveAll(path); err != nil && !errors.Is(err, syscall.EBUSY) {
 				failed = append(failed, err)
@@ -190,26 +198,33 @@ func isMountPoint(dir string) bool {
 func Alive(l layout.Layout) bool {
 	f, err := os.OpenFile(l.LockFile(), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrPermission) {
-		pid := PID(l)
-		return pid != 0 && errors.Is(syscall.Kill(pid, 0), syscall.EPERM)
+		theirs, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", PID(l)))
+		ours, _ := os.ReadFile("/proc/self/comm")
+		return err == nil && string(theirs) == string(ours)
 	}
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) // so that two who ask do not meet each other
 	return errors.Is(err, syscall.EWOULDBLOCK)
 }
 
 // PID is the process id of who holds the lock of the data directory, or held it
 // last; 0 if nobody has.
 func PID(l layout.Layout) int {
+	pid, _ := Holder(l)
+	return pid
+}
+
+// Holder is the process id of who holds the lock, or held it last, and as what.
+func Holder(l layout.Layout) (pid int, role Role) {
 	data, err := os.ReadFile(l.PIDFile())
 	if err != nil {
-		return 0
+		return 0, Up
 	}
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
-	return pid
+	_, _ = fmt.Sscan(string(data), &pid, &role) // an older version wrote no role
+	return pid, role
 }
 
 // Lost says whether the data directory that this process has locked was deleted,

@@ -12,14 +12,14 @@ import (
 
 func TestDataDirectoryIsUsedByOneClusterAtATime(t *testing.T) {
 	l := layout.Layout{Root: t.TempDir()}
-	release, err := Acquire(l)
+	release, err := Acquire(l, Up)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !Alive(l) || PID(l) != os.Getpid() {
 		t.Errorf("alive %v, pid %d; want true, %d", Alive(l), PID(l), os.Getpid())
 	}
-	_, err = Acquire(l)
+	_, err = Acquire(l, Up)
 	var inUse *InUse
 	if !errors.As(err, &inUse) || inUse.PID != os.Getpid() {
 		t.Errorf("second Acquire: got %v, want InUse with our process id", err)
@@ -28,7 +28,7 @@ func TestDataDirectoryIsUsedByOneClusterAtATime(t *testing.T) {
 	if Alive(l) {
 		t.Error("alive after release")
 	}
-	release, err = Acquire(l)
+	release, err = Acquire(l, Up)
 	if err != nil {
 		t.Fatalf("Acquire after release: %v", err)
 	}
@@ -40,7 +40,7 @@ func TestDataDirectoryOfAnotherFormatIsRefused(t *testing.T) {
 	if err := os.WriteFile(l.VersionFile(), []byte("99\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Acquire(l)
+	_, err := Acquire(l, Up)
 	if err == nil || !strings.Contains(err.Error(), `format "99"`) || !strings.Contains(err.Error(), "--data-dir") {
 		t.Errorf("got %v; want the format and the way out", err)
 	}
@@ -90,7 +90,7 @@ func TestOnlyWhatIsAClustersIsDeleted(t *testing.T) {
 
 func TestADataDirectoryIsLostWhenDeletedOrTakenByAnother(t *testing.T) {
 	l := layout.Layout{Root: filepath.Join(t.TempDir(), "data")}
-	release, err := Acquire(l)
+	release, err := Acquire(l, Up)
 	if err != nil {
 		t.Fatal(err)
 	}

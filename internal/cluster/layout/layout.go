@@ -11,11 +11,12 @@ func (l Layout) path(elem ...string) string {
 	return filepath.Join(append([]string{l.Root}, elem...)...)
 }
 
-// Entries are the paths in the data directory below which everything else lies.
+// Entries are the paths in the data directory below which everything else lies, in the
+// order in which they can be deleted.
 func (l Layout) Entries() []string {
 	return []string{
-		l.VersionFile(), l.Config(), l.Kubeconfig(), l.Run(), l.PKI(), l.Etcd(), l.Logs(), l.Bin(), l.Containerd(),
-		l.path("etc"), l.Kubelet(), l.PodLogs(), l.Volumes(), l.Images(),
+		l.Config(), l.Kubeconfig(), l.PKI(), l.Etcd(), l.Logs(), l.Bin(), l.Containerd(), l.path("etc"),
+		l.Kubelet(), l.PodLogs(), l.Volumes(), l.Images(), l.VersionFile(), l.Run(),
 	}
 }
 

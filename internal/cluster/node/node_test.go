@@ -86,7 +86,15 @@ func TestPreStopHookIsCalledAsTheKubeletCallsIt(t *testing.T) {
 	if want := []string{"/drain db down"}; !slices.Equal(called, want) {
 		t.Errorf("called %q, want %q", called, want)
 	}
+	plain := httptest.NewServer(server.Config.Handler)
+	defer plain.Close()
+	_, plainPort, _ := strings.Cut(plain.Listener.Addr().String(), ":")
+	c.Annotations[portsAnnotation] = `[{"name":"admin","containerPort":` + plainPort + `}]`
+	if err := preStop(t.Context(), &runtime{}, c, address); err != nil || len(called) != 2 {
+		t.Errorf("a hook that does not speak TLS after all: called %q, %v", called, err)
+	}
 	server.Close()
+	plain.Close()
 	if err := preStop(t.Context(), &runtime{}, c, address); err == nil || !strings.Contains(err.Error(), "preStop") {
 		t.Errorf("a hook that nobody answers: %v", err)
 	}
@@ -197,18 +205,21 @@ func TestTheEndOfAProcessIsSeenAndSoIsTheEndOfWaiting(t *testing.T) {
 
 func TestADiskOfTheUsersIsNotUnmounted(t *testing.T) {
 	const dir = "/data/ordinal/kubelet"
-	for line, own := range map[string]bool{
-		"36 35 8:1 / /data/ordinal/kubelet rw - ext4 /dev/sdb rw":                              false,
-		"36 35 8:1 /backup/kubelet /data/ordinal/kubelet rw - ext4 /dev/sdb rw":                false,
-		"36 35 8:1 /data/ordinal/kubelet /data/ordinal/kubelet rw shared:1 - ext4 /dev/sda rw": true,
-		"36 35 8:2 /ordinal/kubelet /data/ordinal/kubelet rw shared:1 - ext4 /dev/sdb rw":      true, // a disk at /data
-		"36 35 0:9 / /data/ordinal/kubelet/pods/1/volumes/a\\040b rw - tmpfs tmpfs rw":         true,
-		"36 35 0:9 / /data/ordinal/kubelet-of-mine rw - tmpfs tmpfs rw":                        false,
-		"36 35 8:1 / /data/ordinal/volumes rw - ext4 /dev/sdc rw":                              false,
-		"36": false,
+	const below = dir + "/pods/1/volumes/a b"
+	for name, test := range map[string]struct {
+		table string
+		want  []string
+	}{
+		"a disk at the directory":    {"21 1 8:1 / / rw - ext4 a rw\n36 21 8:2 / /data/ordinal/kubelet rw - ext4 b rw\n", nil},
+		"a directory of the user's":  {"21 1 8:1 / / rw - ext4 a rw\n36 21 8:1 /backup/kubelet /data/ordinal/kubelet rw - ext4 a rw\n", nil},
+		"itself":                     {"21 1 8:1 / / rw - ext4 a rw\n36 21 8:1 /data/ordinal/kubelet /data/ordinal/kubelet rw - ext4 a rw\n", []string{dir}},
+		"itself, on a disk at /data": {"21 1 8:1 / / rw - ext4 a rw\n22 21 8:2 / /data rw - ext4 b rw\n36 22 8:2 /ordinal/kubelet /data/ordinal/kubelet rw - ext4 b rw\n", []string{dir}},
+		"itself, on a bound volume":  {"21 1 8:1 / / rw - ext4 a rw\n22 21 8:1 /var/vol /data/ordinal rw - ext4 a rw\n36 22 8:1 /var/vol/kubelet /data/ordinal/kubelet rw - ext4 a rw\n", []string{dir}},
+		"a pod's volume":             {"21 1 8:1 / / rw - ext4 a rw\n36 21 0:9 / /data/ordinal/kubelet/pods/1/volumes/a\\040b rw - tmpfs c rw\n", []string{below}},
+		"elsewhere":                  {"36 21 0:9 / /data/ordinal/kubelet-of-mine rw - tmpfs c rw\n36 21 8:1 / /data/ordinal/volumes rw - ext4 b rw\n36\n", nil},
 	} {
-		if point, got := mountedFor(dir, line); got != own || own && !strings.HasPrefix(point, dir) {
-			t.Errorf("%s: the node's own: %t, at %q", line, got, point)
+		if got := mountedFor(dir, test.table); !slices.Equal(got, test.want) {
+			t.Errorf("%s: the node's own are %q, want %q", name, got, test.want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -95,6 +96,11 @@ func get(ctx context.Context, action *corev1.HTTPGetAction, c *runtimeapi.Contai
 		return fmt.Errorf("calling the preStop hook: %w", err)
 	}
 	response, err := caller.Do(request.WithContext(ctx))
+	if err != nil && strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") { // a hook of before 1.28
+		request.URL.Scheme = "http"
+		request.Header.Del("Authorization")
+		response, err = caller.Do(request.WithContext(ctx))
+	}
 	if err != nil {
 		return fmt.Errorf("calling the preStop hook: %w", err)
 	}

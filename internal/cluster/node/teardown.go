@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -141,19 +140,12 @@ func processesOf(dir string) ([]int, error) {
 
 // unmountBelow unmounts what the node has mounted in dir, the latest first.
 func unmountBelow(dir string) error {
-	f, err := os.Open("/proc/self/mountinfo")
+	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	var points []string
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if p, own := mountedFor(dir, lines.Text()); own {
-			points = append(points, p)
-		}
-	}
 	var failed []error
-	for _, p := range slices.Backward(points) {
+	for _, p := range slices.Backward(mountedFor(dir, string(table))) {
 		if err := unix.Unmount(p, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
 			failed = append(failed, fmt.Errorf("%s: %w", p, err))
 		}
@@ -161,17 +153,26 @@ func unmountBelow(dir string) error {
 	return errors.Join(failed...)
 }
 
-// mountedFor tells whether a line of mountinfo (proc(5)) is of something that the node has
-// mounted in dir, and where. A disk at dir itself is its user's, but the kubelet binds its
-// directory to itself.
-func mountedFor(dir, line string) (point string, own bool) {
+// mountedFor lists what the node has mounted in dir, by a table of mounts (mountinfo of
+// proc(5)). A disk at dir itself is its user's, but the kubelet binds its directory to
+// itself.
+func mountedFor(dir, table string) (points []string) {
 	const root, mountPoint = 3, 4
-	fields := strings.Fields(line)
-	if len(fields) <= mountPoint {
-		return "", false
+	itself := "" // what a mount of dir at dir has for its root
+	for line := range strings.Lines(table) {
+		fields := strings.Fields(line)
+		if len(fields) <= mountPoint {
+			continue
+		}
+		point, from := unescape(fields[mountPoint]), unescape(fields[root])
+		if rest, above := strings.CutPrefix(dir, strings.TrimSuffix(point, "/")+"/"); above {
+			itself = filepath.Join(from, rest) // the last one is the nearest
+		}
+		if strings.HasPrefix(point, dir+"/") || point == dir && from == itself {
+			points = append(points, point)
+		}
 	}
-	point, from := unescape(fields[mountPoint]), unescape(fields[root])
-	return point, strings.HasPrefix(point, dir+"/") || point == dir && from != "/" && strings.HasSuffix(dir, from)
+	return points
 }
 
 // unescape undoes the octal escapes of mountinfo.
