@@ -185,7 +185,7 @@ func (c *Cluster) prepareNode() error {
 		return err
 	}
 	notes = append(notes, note...)
-	if err := node.EnsureBridge(c.layout.Root, c.cfg.PodCIDR); err != nil {
+	if err := node.EnsureBridge(c.layout.Root, c.cfg.PodCIDR, c.cfg.ServiceCIDR); err != nil {
 		return err
 	}
 	if err := c.portsFree(); err != nil {
@@ -194,9 +194,7 @@ func (c *Cluster) prepareNode() error {
 	if err := node.EnsureCgroup(); err != nil {
 		return err
 	}
-	if err := node.EnsureMasquerade(c.cfg.PodCIDR); err != nil {
-		notes = append(notes, "pods cannot reach the world outside of this machine: "+err.Error())
-	}
+	notes = append(notes, node.EnsureForwarding(c.cfg.PodCIDR)...)
 	if err := payload.Unpack(c.layout.Bin()); err != nil {
 		return err
 	}

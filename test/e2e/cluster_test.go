@@ -1,9 +1,12 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
+	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"ordinal.dev/ordinal/test/world"
@@ -33,6 +36,19 @@ func administrator(t *testing.T) kubernetes.Interface {
 		t.Fatal(err)
 	}
 	return client
+}
+
+// poll looks until check has nothing left to object to. Eventually looks when something
+// happens to what the scene watches; this is for what happens elsewhere.
+func (s *scene) poll(check func() error) {
+	s.Helper()
+	var objection error
+	if err := wait.PollUntilContextTimeout(s.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+		objection = check()
+		return objection == nil, nil
+	}); err != nil {
+		s.Fatal(objection)
+	}
 }
 
 // kubectl runs a command in the scene's namespace; it must succeed.

@@ -31,9 +31,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// callFilter is a switch of the kernel's that is off on most machines, without which a pod
+// does not reach another by a ClusterIP.
+const callFilter = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
 // testOn starts the cluster, with what the tests run, and runs them.
 func testOn(m *testing.M) (int, error) {
 	fmt.Println("e2e: starting a cluster in", lab.Dir)
+	if before, err := os.ReadFile(callFilter); err == nil {
+		defer os.WriteFile(callFilter, before, 0o644)
+		if err := os.WriteFile(callFilter, []byte("0"), 0o644); err != nil {
+			return 0, err
+		}
+	}
 	if err := lab.Up("my-image", "my-image:2"); err != nil {
 		return 0, err
 	}

@@ -75,6 +75,22 @@ func TestPodsFindEachOtherByName(t *testing.T) {
 	}
 }
 
+func TestPodsReachEachOtherByClusterIP(t *testing.T) {
+	s := newScene(t)
+	s.kubectl("apply", "-f", "../../examples/counter.yaml")
+	s.Eventually(s.Ready("counter", 3))
+	s.kubectl("expose", "pod", "counter-1", "--name=second", "--port=80", "--target-port=8080")
+	url := "http://" + s.kubectl("get", "service", "second", "-o", "jsonpath={.spec.clusterIP}") + "/count"
+	for _, from := range []string{"counter-0", "counter-1"} { // another, and itself
+		s.poll(func() error { // kube-proxy hears of the Service some time later
+			if said, err := lab.Try(s.inNamespace([]string{"exec", from, "--", "counter", "get", url})...); err != nil || !strings.Contains(said, `"counter-1"`) {
+				return fmt.Errorf("%s is answered %q (%v)", from, said, err)
+			}
+			return nil
+		})
+	}
+}
+
 func TestScalingKeepsOrderAndClaims(t *testing.T) {
 	s := specificationScene(t)
 	gateway := gatewayAddress(t)

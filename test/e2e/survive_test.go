@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"k8s.io/apimachinery/pkg/util/wait"
 
 	"ordinal.dev/ordinal/test/world"
 )
@@ -179,7 +176,7 @@ func TestWhoComesWhileTheClusterIsTakenDownWaits(t *testing.T) {
 		first.Stdout, first.Stderr = &said, &said
 		began := time.Now()
 		s.Must(first.Start())
-		s.Must(awaitTakenDown(t.Context()))
+		s.poll(takenDown)
 		lab.Run(t, second...)
 		if err := first.Wait(); err != nil || time.Since(began) < takes {
 			t.Errorf("while `ordinal %s` came along, `down` ended after %s with %v:\n%s", second[0], time.Since(began), err, &said)
@@ -193,12 +190,12 @@ func TestWhoComesWhileTheClusterIsTakenDownWaits(t *testing.T) {
 	}
 }
 
-// awaitTakenDown returns when the cluster's own process has ended, and another takes it
-// down.
-func awaitTakenDown(ctx context.Context) error {
-	return wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
-		s, err := lab.Status()
-		args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.PID))
-		return s.Phase == "stopping" && bytes.Contains(args, []byte("down")), err
-	})
+// takenDown objects until the cluster's own process has ended, and another takes it down.
+func takenDown() error {
+	s, err := lab.Status()
+	args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.PID))
+	if err != nil || s.Phase != "stopping" || !bytes.Contains(args, []byte("down")) {
+		return fmt.Errorf("the cluster is %s, by %q (%v)", s.Phase, args, err)
+	}
+	return nil
 }

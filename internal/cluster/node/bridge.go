@@ -39,8 +39,9 @@ func Owner() (string, error) {
 }
 
 // EnsureBridge makes the bridge, gives it its address and lets the kernel
-// forward between it and the outside.
-func EnsureBridge(dataDir string, pods netip.Prefix) error {
+// forward between it and the outside. The way to Services leads there too: on a machine
+// with no way outside there would be none, and nothing to translate.
+func EnsureBridge(dataDir string, pods, services netip.Prefix) error {
 	owner, err := Owner()
 	if err != nil {
 		return err
@@ -71,6 +72,9 @@ func EnsureBridge(dataDir string, pods netip.Prefix) error {
 	}
 	if err := netlink.LinkSetUp(link); err != nil {
 		return fmt.Errorf("switching the bridge %s on: %w", Bridge, err)
+	}
+	if err := netlink.RouteReplace(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(services), Scope: netlink.SCOPE_LINK}); err != nil {
+		return fmt.Errorf("leading packets to Services to the bridge %s: %w", Bridge, err)
 	}
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
 		return fmt.Errorf("letting the kernel forward packets of pods: %w", err)
@@ -126,9 +130,11 @@ func setAddress(link netlink.Link, want netip.Prefix) error {
 	if found {
 		return nil
 	}
-	return netlink.AddrAdd(link, &netlink.Addr{IPNet: &net.IPNet{
-		IP: want.Addr().AsSlice(), Mask: net.CIDRMask(want.Bits(), want.Addr().BitLen()),
-	}})
+	return netlink.AddrAdd(link, &netlink.Addr{IPNet: ipNet(want)})
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
 // removeBridge takes the bridge down, with what still hangs on it.

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -16,9 +17,27 @@ const natTable = "ordinal"
 // and the one of the portmap plugin.
 var tables = []string{natTable, "kube-proxy", "cni_hostport"}
 
-// EnsureMasquerade lets pods reach the world outside of the machine under the
-// machine's own address. It speaks netlink, and needs no nft program.
-func EnsureMasquerade(pods netip.Prefix) error {
+// EnsureForwarding has packets find their way: pods reach the world outside of the machine
+// under the machine's own address, and each other by ClusterIPs. It speaks netlink, and
+// needs no nft program. The notes say what may not work.
+func EnsureForwarding(pods netip.Prefix) (notes []string) {
+	input, forward := dropping()
+	if note := firewallNote(input, forward); note != "" {
+		notes = append(notes, note)
+	}
+	tracked := ensureTracked(len(forward) > 0)
+	if err := ensureMasquerade(pods, tracked); err != nil {
+		notes = append(notes, "pods cannot reach the world outside of this machine: "+err.Error())
+	} else if !tracked {
+		notes = append(notes, "the kernel does not track what pods send each other (br_netfilter): connections to ClusterIPs come from the machine's address")
+	}
+	return notes
+}
+
+// ensureMasquerade gives packets the machine's address that leave it, and, unless what
+// pods send each other is tracked, those to ClusterIPs of pods: the answer has to come
+// back by the machine.
+func ensureMasquerade(pods netip.Prefix, tracked bool) error {
 	c, err := nftables.New()
 	if err != nil {
 		return err
@@ -30,15 +49,28 @@ func EnsureMasquerade(pods netip.Prefix) error {
 		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource,
 	})
 	const source, destination = 12, 16 // offsets in the IPv4 header
-	var rule []expr.Any
-	rule = append(rule, matchNetwork(source, pods, expr.CmpOpEq)...)
-	rule = append(rule, matchNetwork(destination, pods, expr.CmpOpNeq)...)
-	rule = append(rule, &expr.Masq{})
-	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: rule})
+	add := func(matches ...[]expr.Any) {
+		rule := append(matchNetwork(source, pods, expr.CmpOpEq), slices.Concat(matches...)...)
+		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(rule, &expr.Masq{})})
+	}
+	add(matchNetwork(destination, pods, expr.CmpOpNeq))
+	if !tracked {
+		add(matchNetwork(destination, pods, expr.CmpOpEq), matchTranslated())
+	}
 	if err := c.Flush(); err != nil {
 		return fmt.Errorf("adding the nftables rule that lets pods reach the outside: %w", err)
 	}
 	return nil
+}
+
+// matchTranslated matches connections whose destination was translated.
+func matchTranslated() []expr.Any {
+	const dstNAT = 1 << 5 // IPS_DST_NAT of the kernel
+	return []expr.Any{
+		&expr.Ct{Register: 1, Key: expr.CtKeySTATUS},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(dstNAT), Xor: make([]byte, 4)},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
+	}
 }
 
 // matchNetwork compares the address at an offset of the IPv4 header.
