@@ -30,7 +30,8 @@ start() {
   local complaint
   complaint=$(mktemp)
   trap 'rm -f "$complaint"' RETURN
-  if show ordinal up 2> >(tee "$complaint" >&2); then return; fi
+  if show ordinal up 2>"$complaint"; then return; fi
+  cat "$complaint" >&2
   grep -q -e '--nodes simulated' "$complaint" || fail "the cluster did not start, see above"
   simulated=true
   export ORDINAL_DATA_DIR=${XDG_STATE_HOME:-$HOME/.local/state}/ordinal

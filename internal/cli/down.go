@@ -97,7 +97,7 @@ func (r *root) takeDown(ctx context.Context, l layout.Layout, purge bool) error 
 		switch {
 		case errors.As(err, new(*instance.InUse)): // somebody else was faster, and is waited for
 		case err != nil:
-			return fmt.Errorf("some of the cluster could not be taken down; run `ordinal down` again, as root: %w", err)
+			return fmt.Errorf("the cluster is not all down and gone; mend this, and run it again as root: %w", err)
 		default:
 			return nil
 		}

@@ -46,7 +46,7 @@ names my-image, docker.io/library/my-image or either with :latest.`,
 			})
 		},
 	}
-	c.Flags().StringVar(&name, "name", "", "what the image is called, for an archive that does not say")
+	c.Flags().StringVar(&name, "name", "", "what the image is called, in place of what the archive says")
 	return c
 }
 

@@ -30,6 +30,10 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 	// What containers and other users are to see has modes that let them, and what they
 	// are not to see has others.
 	syscall.Umask(0o022)
+	// A plain su leaves out where nft and modprobe are.
+	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil {
+		return err
+	}
 	l, err := r.layout()
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 	"ordinal.dev/ordinal/internal/cluster/logs"
+	"ordinal.dev/ordinal/internal/cluster/mounts"
 	"ordinal.dev/ordinal/internal/cluster/node"
 	"ordinal.dev/ordinal/internal/cluster/payload"
 	"ordinal.dev/ordinal/internal/cluster/pki"
@@ -284,12 +285,12 @@ func (c *Cluster) startStages(ctx context.Context, api net.Listener) error {
 	if err != nil {
 		return err
 	}
-	if err := grant(ctx, client); err != nil {
+	if err := c.grant(ctx, client); err != nil {
 		return err
 	}
 	if !c.cfg.Simulated() {
-		if err := node.MarkStopped(ctx, c.layout, client); err != nil {
-			return fmt.Errorf("correcting the status of pods that stopped: %w", err)
+		if err := node.MarkStopped(ctx, c.layout, client); err != nil { // a webhook's pod may be among them
+			c.log.Error(err, "the status of pods that stopped says that they are ready until the kubelet has started them")
 		}
 	}
 	rest, err := c.workStage(ca, admin, storage)
@@ -352,9 +353,22 @@ func Teardown(ctx context.Context, l layout.Layout, purge bool, report func(stri
 		say(instance.Stopped, "some of it is left on the machine: "+err.Error())
 		return err
 	}
-	if purge {
-		return instance.Delete(l)
-	}
 	say(instance.Stopped, "")
+	if purge {
+		return deleteData(l)
+	}
 	return nil
+}
+
+// deleteData refuses while something else is mounted in a volume, since that would be
+// emptied too.
+func deleteData(l layout.Layout) error {
+	mounted, err := mounts.Below(l.Volumes())
+	if err != nil {
+		return err
+	}
+	if len(mounted) > 0 {
+		return fmt.Errorf("nothing is deleted, since something else is mounted in a volume: unmount %s", strings.Join(mounted, ", "))
+	}
+	return instance.Delete(l)
 }

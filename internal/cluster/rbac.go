@@ -3,10 +3,13 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
 	"ordinal.dev/ordinal/internal/cluster/node"
@@ -61,26 +64,56 @@ func permissions() []permission {
 	}
 }
 
-// grant makes the roles and binds them, as they are in this version.
-func grant(ctx context.Context, client kubernetes.Interface) error {
+// regrant is how long to wait before a role is tried again that could not be changed.
+const regrant = 10 * time.Second
+
+// grant makes the roles and binds them, as they are in this version. Nothing is written
+// that is so already: a webhook that has to be asked for it may run in a pod that cannot
+// run before. A role that cannot be changed now is changed later.
+func (c *Cluster) grant(ctx context.Context, client kubernetes.Interface) error {
 	for _, p := range permissions() {
 		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: p.user}, Rules: p.rules}
 		roles := client.RbacV1().ClusterRoles()
-		_, err := roles.Create(ctx, role, metav1.CreateOptions{})
-		if apierrors.IsAlreadyExists(err) {
-			_, err = roles.Update(ctx, role, metav1.UpdateOptions{})
+		found, err := roles.Get(ctx, p.user, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			_, err = roles.Create(ctx, role, metav1.CreateOptions{})
+		case err == nil && !equality.Semantic.DeepEqual(found.Rules, p.rules):
+			go c.change(ctx, p.user, func() error {
+				_, err := roles.Update(ctx, role, metav1.UpdateOptions{})
+				return err
+			})
 		}
 		if err != nil {
 			return fmt.Errorf("granting %s its role: %w", p.user, err)
 		}
-		_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: p.user},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: p.user},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: p.user}},
-		}, metav1.CreateOptions{})
-		if err != nil && !apierrors.IsAlreadyExists(err) {
+		if err := bind(ctx, client, p.user); err != nil {
 			return fmt.Errorf("binding %s to its role: %w", p.user, err)
 		}
 	}
 	return nil
+}
+
+// change tries until it succeeds.
+func (c *Cluster) change(ctx context.Context, role string, update func() error) {
+	_ = wait.PollUntilContextCancel(ctx, regrant, true, func(context.Context) (bool, error) {
+		err := update()
+		if err != nil {
+			c.log.Error(err, "a role is not as this version needs it yet", "role", role)
+		}
+		return err == nil, nil
+	})
+}
+
+func bind(ctx context.Context, client kubernetes.Interface, user string) error {
+	bindings := client.RbacV1().ClusterRoleBindings()
+	_, err := bindings.Get(ctx, user, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		_, err = bindings.Create(ctx, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: user},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: user},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+		}, metav1.CreateOptions{})
+	}
+	return err
 }

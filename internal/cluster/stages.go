@@ -151,7 +151,7 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config, storage super
 		return nil, err
 	}
 	parts = append(parts, names)
-	if node.HasNFT() {
+	if node.LacksForServices() == "" {
 		parts = append(parts, &node.Proxy{Kubeconfig: c.layout.KubeconfigFor(proxyIdentity), PodCIDR: c.cfg.PodCIDR})
 	}
 	return parts, nil

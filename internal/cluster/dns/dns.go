@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
@@ -125,7 +127,7 @@ func (s *Server) run(ctx context.Context) error {
 // that is meant for all others.
 func chain(k *kubernetes.Kubernetes, guard *loopGuard, up upstream, log logr.Logger) []plugin.Plugin {
 	return []plugin.Plugin{
-		func(next plugin.Handler) plugin.Handler { return faults{next: next, log: log} },
+		func(next plugin.Handler) plugin.Handler { return &faults{next: next, log: log} },
 		func(next plugin.Handler) plugin.Handler { k.Next = next; return k },
 		func(next plugin.Handler) plugin.Handler { guard.next = next; return guard },
 		func(next plugin.Handler) plugin.Handler { c := cache.New(); c.Next = next; return c },
@@ -162,20 +164,38 @@ func unlessDone(ctx context.Context, err error) error {
 	return err
 }
 
-// faults logs queries that failed for a reason of ours.
+// faults logs queries that failed for a reason of ours, one in a while: on a machine that
+// is not connected they may be thousands.
 type faults struct {
 	next plugin.Handler
 	log  logr.Logger
+
+	mu     sync.Mutex
+	said   time.Time
+	unsaid int
 }
 
+const faultsEvery = 10 * time.Second
+
 // Name implements plugin.Handler.
-func (faults) Name() string { return "faults" }
+func (*faults) Name() string { return "faults" }
 
 // ServeDNS implements plugin.Handler.
-func (f faults) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+func (f *faults) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	rcode, err := f.next.ServeDNS(ctx, w, r)
 	if err != nil {
-		f.log.Info("Query failed", "name", r.Question[0].Name, "type", dns.TypeToString[r.Question[0].Qtype], "reason", err.Error())
+		f.tell(r.Question[0], err)
 	}
 	return rcode, err
+}
+
+func (f *faults) tell(q dns.Question, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.said) < faultsEvery {
+		f.unsaid++
+		return
+	}
+	f.log.Info("Query failed", "name", q.Name, "type", dns.TypeToString[q.Qtype], "reason", err.Error(), "others since the last one told", f.unsaid)
+	f.said, f.unsaid = time.Now(), 0
 }

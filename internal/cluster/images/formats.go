@@ -37,9 +37,11 @@ func (a *archive) images(given string) ([]v1.Descriptor, error) {
 	}
 	var order []string
 	byName := map[string][]v1.Descriptor{}
+	said := map[string]bool{}
 	for _, d := range found {
 		name := d.Annotations[nameAnnotation]
-		if name == "" {
+		said[name] = true
+		if given != "" {
 			name = given
 		}
 		if name == "" {
@@ -53,6 +55,9 @@ func (a *archive) images(given string) ([]v1.Descriptor, error) {
 			order = append(order, full)
 		}
 		byName[full] = append(byName[full], d)
+	}
+	if given != "" && len(said) > 1 {
+		return nil, fmt.Errorf("it holds %d images, and --name is for one: load it without", len(said))
 	}
 	images := make([]v1.Descriptor, 0, len(order))
 	for _, name := range order {

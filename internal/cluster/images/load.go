@@ -14,12 +14,13 @@ import (
 	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
 )
 
 // A Load says what to load and how.
 type Load struct {
 	Path string // a tar, compressed or not, or the directory of an OCI layout
-	Name string // for an archive that does not say what its image is called
+	Name string // of the image, in place of what the archive says, if it holds one only
 
 	// Progress is told how many bytes of how many were read; of 0 where that
 	// is not known.
@@ -86,13 +87,33 @@ func (l Load) read(ctx context.Context, a *archive) error {
 		return err
 	}
 	p := &progress{ctx: ctx, report: l.Progress, total: info.Size()}
+	if info.IsDir() {
+		p.total, err = sizeBelow(l.Path)
+	}
+	if err == nil {
+		err = roomFor(p.total, a.dir)
+	}
+	if err != nil {
+		return err
+	}
 	if !info.IsDir() {
 		return a.readTar(p.wrap(from))
 	}
-	if p.total, err = sizeBelow(l.Path); err != nil {
-		return err
-	}
 	return a.readDir(l.Path, p.wrap)
+}
+
+// roomFor returns ENOSPC if so many bytes would fill the disk of dir: with a hundredth of
+// it left, the kubelet evicts pods.
+func roomFor(bytes int64, dir string) error {
+	const least = 50 // a fiftieth
+	var disk unix.Statfs_t
+	if err := unix.Statfs(dir, &disk); err != nil {
+		return fmt.Errorf("asking for the free space of %s: %w", dir, err)
+	}
+	if free := int64(disk.Bavail) * disk.Bsize; free-bytes < int64(disk.Blocks)*disk.Bsize/least {
+		return syscall.ENOSPC
+	}
+	return nil
 }
 
 func sizeBelow(dir string) (total int64, err error) {
@@ -193,8 +214,8 @@ func wholeFor(a *archive, image v1.Descriptor) ([]v1.Descriptor, error) {
 // adopt moves one part into the store.
 func (s *Store) adopt(f file) error {
 	target := s.blobPath(f.digest)
-	if _, err := os.Stat(target); err == nil {
-		return nil // the same digest is the same content
+	if info, err := os.Stat(target); err == nil && info.Size() == f.size {
+		return nil // the same digest is the same content, unless the disk has lost some
 	}
 	from, err := os.Open(f.path)
 	if err != nil {

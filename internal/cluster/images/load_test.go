@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -354,5 +355,27 @@ func TestLayersAreDescribedAsTheyAreCompressed(t *testing.T) {
 				t.Errorf("layer is described as %s, want %s", got, want)
 			}
 		}
+	}
+}
+
+func TestTheNameThatIsGivenCounts(t *testing.T) {
+	s := newStore(t)
+	one := fileOf(t, dockerSave(t, map[string]v1.Image{"localhost/mine": image(t, runtime.GOARCH)}))
+	must(s.Load(t.Context(), Load{Path: one, Name: "my-image"}))(t)
+	holds(t, s, myImage)
+	two := fileOf(t, dockerSave(t, map[string]v1.Image{"a": image(t, runtime.GOARCH), "b": image(t, runtime.GOARCH)}))
+	if _, err := s.Load(t.Context(), Load{Path: two, Name: "my-image"}); err == nil || !strings.Contains(err.Error(), "--name is for one") {
+		t.Errorf("one name for two images: %v", err)
+	}
+	holds(t, s, myImage)
+}
+
+func TestADiskIsNotFilled(t *testing.T) {
+	dir := t.TempDir()
+	if err := roomFor(1<<62, dir); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("room for more than any disk holds: %v", err)
+	}
+	if err := roomFor(1, dir); err != nil {
+		t.Errorf("no room for a byte: %v", err)
 	}
 }

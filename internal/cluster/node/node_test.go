@@ -20,6 +20,7 @@ import (
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/cluster/mounts"
 )
 
 func TestGatewayIsTheFirstAddress(t *testing.T) {
@@ -181,12 +182,6 @@ func TestLongDataDirectoryIsRefusedBeforeAnythingStarts(t *testing.T) {
 	}
 }
 
-func TestMountPointsAreUnescaped(t *testing.T) {
-	if got := unescape(`/a\040b\134c`); got != `/a b\c` {
-		t.Errorf("got %q", got)
-	}
-}
-
 func TestTheEndOfAProcessIsSeenAndSoIsTheEndOfWaiting(t *testing.T) {
 	l := layout.Layout{Root: t.TempDir()}
 	running, killed := program(t, l, "one"), program(t, l, "two")
@@ -218,7 +213,7 @@ func TestADiskOfTheUsersIsNotUnmounted(t *testing.T) {
 		"a pod's volume":             {"21 1 8:1 / / rw - ext4 a rw\n36 21 0:9 / /data/ordinal/kubelet/pods/1/volumes/a\\040b rw - tmpfs c rw\n", []string{below}},
 		"elsewhere":                  {"36 21 0:9 / /data/ordinal/kubelet-of-mine rw - tmpfs c rw\n36 21 8:1 / /data/ordinal/volumes rw - ext4 b rw\n36\n", nil},
 	} {
-		if got := mountedFor(dir, test.table); !slices.Equal(got, test.want) {
+		if got := mountedFor(dir, mounts.Parse(test.table)); !slices.Equal(got, test.want) {
 			t.Errorf("%s: the node's own are %q, want %q", name, got, test.want)
 		}
 	}

@@ -6,8 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 
 	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/util/version"
 
 	"ordinal.dev/ordinal/internal/cluster/layout"
 )
@@ -29,8 +31,8 @@ func Preflight(l layout.Layout) (notes []string, err error) {
 	if err := tryOverlay(l.Run()); err != nil {
 		return nil, fmt.Errorf("the kernel cannot mount overlayfs in %s (try: modprobe overlay; or put --data-dir on a local disk; or use --nodes simulated): %w", l.Root, err)
 	}
-	if !HasNFT() {
-		notes = append(notes, "nft is not installed: ClusterIP Services will not route (headless ones will); install the package nftables and start again")
+	if lack := LacksForServices(); lack != "" {
+		notes = append(notes, lack+": ClusterIP Services will not route (headless ones will)")
 	}
 	return notes, nil
 }
@@ -51,11 +53,32 @@ func Privileged() error {
 	return nil
 }
 
-// HasNFT says whether kube-proxy can do its work.
-func HasNFT() bool {
-	path, err := exec.LookPath("nft")
-	return err == nil && exec.Command(path, "list", "tables").Run() == nil
+// What kube-proxy refuses to work without.
+var (
+	leastNFT    = version.MustParseGeneric("1.0.1")
+	leastKernel = version.MustParseGeneric("5.13")
+)
+
+// LacksForServices says what keeps kube-proxy from its work; empty for nothing.
+func LacksForServices() string {
+	said, err := exec.Command("nft", "--version").Output()
+	if err != nil || exec.Command("nft", "list", "tables").Run() != nil {
+		return "nft is not installed, or may not be used (install the package nftables and start again)"
+	}
+	if nft, err := version.ParseGeneric(versionIn(string(said))); err == nil && nft.LessThan(leastNFT) {
+		return fmt.Sprintf("nft %s is older than %s", nft, leastNFT)
+	}
+	var machine unix.Utsname
+	if unix.Uname(&machine) == nil {
+		if kernel, err := version.ParseGeneric(versionIn(unix.ByteSliceToString(machine.Release[:]))); err == nil && kernel.LessThan(leastKernel) {
+			return fmt.Sprintf("the kernel %s is older than %s", kernel, leastKernel)
+		}
+	}
+	return ""
 }
+
+// versionIn is the first version number in a text, such as 1.0.9.
+func versionIn(text string) string { return regexp.MustCompile(`\d+(\.\d+)+`).FindString(text) }
 
 func capable(capability uintptr) (bool, error) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/cluster/mounts"
 )
 
 // Teardown ends all that the node runs and removes all that it made on the
@@ -140,12 +141,12 @@ func processesOf(dir string) ([]int, error) {
 
 // unmountBelow unmounts what the node has mounted in dir, the latest first.
 func unmountBelow(dir string) error {
-	table, err := os.ReadFile("/proc/self/mountinfo")
+	table, err := mounts.Table()
 	if err != nil {
 		return err
 	}
 	var failed []error
-	for _, p := range slices.Backward(mountedFor(dir, string(table))) {
+	for _, p := range slices.Backward(mountedFor(dir, table)) {
 		if err := unix.Unmount(p, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
 			failed = append(failed, fmt.Errorf("%s: %w", p, err))
 		}
@@ -153,29 +154,17 @@ func unmountBelow(dir string) error {
 	return errors.Join(failed...)
 }
 
-// mountedFor lists what the node has mounted in dir, by a table of mounts (mountinfo of
-// proc(5)). A disk at dir itself is its user's, but the kubelet binds its directory to
-// itself.
-func mountedFor(dir, table string) (points []string) {
-	const root, mountPoint = 3, 4
+// mountedFor lists what the node has mounted in dir. A disk at dir itself is its user's,
+// but the kubelet binds its directory to itself.
+func mountedFor(dir string, table []mounts.Mount) (points []string) {
 	itself := "" // what a mount of dir at dir has for its root
-	for line := range strings.Lines(table) {
-		fields := strings.Fields(line)
-		if len(fields) <= mountPoint {
-			continue
+	for _, m := range table {
+		if rest, above := strings.CutPrefix(dir, strings.TrimSuffix(m.Point, "/")+"/"); above {
+			itself = filepath.Join(m.Root, rest) // the last one is the nearest
 		}
-		point, from := unescape(fields[mountPoint]), unescape(fields[root])
-		if rest, above := strings.CutPrefix(dir, strings.TrimSuffix(point, "/")+"/"); above {
-			itself = filepath.Join(from, rest) // the last one is the nearest
-		}
-		if strings.HasPrefix(point, dir+"/") || point == dir && from == itself {
-			points = append(points, point)
+		if strings.HasPrefix(m.Point, dir+"/") || m.Point == dir && m.Root == itself {
+			points = append(points, m.Point)
 		}
 	}
 	return points
-}
-
-// unescape undoes the octal escapes of mountinfo.
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }

@@ -26,16 +26,12 @@ const defaultClassAnnotation = "storageclass.kubernetes.io/is-default-class"
 // there is the user's to change, and left alone.
 func ensureClass(ctx context.Context, client kubernetes.Interface, log logr.Logger) error {
 	classes := client.StorageV1().StorageClasses()
-	_, err := classes.Create(ctx, class(), metav1.CreateOptions{})
-	if err == nil {
-		return nil
-	}
-	if !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("create StorageClass %s: %w", ClassName, err)
-	}
 	found, err := classes.Get(ctx, ClassName, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		found, err = classes.Create(ctx, class(), metav1.CreateOptions{})
+	}
 	if err != nil {
-		return fmt.Errorf("get StorageClass %s: %w", ClassName, err)
+		return fmt.Errorf("making sure of StorageClass %s: %w", ClassName, err)
 	}
 	if found.Provisioner != ProvisionerName {
 		log.Info("StorageClass is not served by Ordinal; delete it and start again to get the original back",

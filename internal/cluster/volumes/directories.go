@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"ordinal.dev/ordinal/internal/cluster/mounts"
 )
 
 // Modes of the directory of all volumes and of each; the package comment
@@ -77,7 +79,14 @@ func (d Directories) Delete(_ context.Context, v Volume, source corev1.Persisten
 		return err
 	}
 	if want := filepath.Join(d.base, dir); source.Local == nil || source.Local.Path != want {
-		return fmt.Errorf("the volume is not at %s, where the data of its claim would be; nothing was deleted: delete its data and the volume by hand", want)
+		return fmt.Errorf("the volume is not at %s, where the data of its claim would be; nothing was deleted: set the volume's reclaim policy to Retain, and delete it and its data by hand", want)
+	}
+	mounted, err := mounts.Below(filepath.Join(d.base, dir))
+	if err != nil {
+		return err
+	}
+	if len(mounted) > 0 {
+		return fmt.Errorf("the data of claim %s/%s is not deleted, since something else is mounted in it: unmount %s", v.Namespace, v.Claim, strings.Join(mounted, ", "))
 	}
 	root, err := os.OpenRoot(d.base)
 	if errors.Is(err, fs.ErrNotExist) {
