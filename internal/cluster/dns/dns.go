@@ -87,8 +87,7 @@ func (s *Server) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("client: %w", err)
 	}
-	up := newUpstream(s.cfg.ResolvConf, s.cfg.Address, s.cfg.Log)
-	defer up.stop()
+	up := newPresent(s.cfg.ResolvConf, s.cfg.Address, s.cfg.Log)
 	guard := &loopGuard{address: s.cfg.Address, log: s.cfg.Log}
 	server, err := dnsserver.NewServer("dns://"+s.cfg.Address.String(), []*dnsserver.Config{{
 		Zone:   ".",
@@ -115,9 +114,8 @@ func (s *Server) run(ctx context.Context) error {
 		_, _ = udp.Close(), tcp.Close()
 		return errors.Join(err, unwatch())
 	})
-	if len(up) > 0 {
-		group.Go(func() error { return guard.probe(ctx) })
-	}
+	group.Go(func() error { guard.probe(ctx); return nil })
+	group.Go(func() error { up.follow(ctx, func() { guard.probe(ctx) }); return nil })
 	s.cluster.Store(k)
 	defer s.cluster.Store(nil)
 	return group.Wait()
@@ -125,7 +123,7 @@ func (s *Server) run(ctx context.Context) error {
 
 // chain is the way of a query: the cluster's names end in k, before the cache
 // that is meant for all others.
-func chain(k *kubernetes.Kubernetes, guard *loopGuard, up upstream, log logr.Logger) []plugin.Plugin {
+func chain(k *kubernetes.Kubernetes, guard *loopGuard, up plugin.Handler, log logr.Logger) []plugin.Plugin {
 	return []plugin.Plugin{
 		func(next plugin.Handler) plugin.Handler { return &faults{next: next, log: log} },
 		func(next plugin.Handler) plugin.Handler { k.Next = next; return k },

@@ -31,12 +31,13 @@ type loopGuard struct {
 }
 
 // probe asks this server for a random name, which it forwards.
-func (g *loopGuard) probe(ctx context.Context) error {
+func (g *loopGuard) probe(ctx context.Context) {
+	g.seen.Store(0)
+	g.looping.Store(false)
 	name := dns.Fqdn(rand.Text() + ".loop-probe")
 	g.name.Store(&name)
 	// The answer does not matter, nor that there may be none.
 	_, _ = dns.ExchangeContext(ctx, new(dns.Msg).SetQuestion(name, dns.TypeHINFO), g.address.String())
-	return nil
 }
 
 // Name implements plugin.Handler.
@@ -46,7 +47,7 @@ func (g *loopGuard) Name() string { return "loop guard" }
 func (g *loopGuard) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	if name := g.name.Load(); name != nil && strings.EqualFold(r.Question[0].Name, *name) && g.seen.Add(1) > 1 {
 		if !g.looping.Swap(true) {
-			g.log.Info("A resolver of this machine sends queries back to the cluster's DNS; names outside the cluster are refused. Take the address out of the resolver's configuration and start again", "address", g.address.String())
+			g.log.Info("A resolver of this machine sends queries back to the cluster's DNS; names outside the cluster are refused. Take the address out of the resolver's configuration", "address", g.address.String())
 		}
 	}
 	if g.looping.Load() {

@@ -1,10 +1,15 @@
 package dns
 
 import (
+	"bytes"
 	"context"
 	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
 
 	"github.com/coredns/coredns/plugin/forward"
+	"github.com/coredns/coredns/plugin/pkg/nonwriter"
 	"github.com/coredns/coredns/plugin/pkg/proxy"
 	"github.com/coredns/coredns/plugin/pkg/transport"
 	"github.com/go-logr/logr"
@@ -75,20 +80,74 @@ func (up upstream) stop() {
 	}
 }
 
-// Name implements plugin.Handler.
-func (up upstream) Name() string { return "upstream" }
-
-// ServeDNS implements plugin.Handler. A resolver that failed writes nothing,
-// so that the next one can.
+// ServeDNS implements plugin.Handler. A resolver that failed, or will not or cannot
+// answer, is not the last word unless it is the last one, as in glibc.
 func (up upstream) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	rcode, err := dns.RcodeRefused, error(nil)
 	for i, resolver := range up {
-		if last := i == len(up)-1; resolver.proxy.Down(maxFails) && !last {
+		if i == len(up)-1 {
+			return resolver.forward.ServeDNS(ctx, w, r)
+		}
+		if resolver.proxy.Down(maxFails) {
 			continue
 		}
-		if rcode, err = resolver.forward.ServeDNS(ctx, w, r); err == nil {
-			return rcode, nil
+		answer := nonwriter.New(w)
+		rcode, err := resolver.forward.ServeDNS(ctx, answer, r)
+		if err == nil && answer.Msg != nil && !evades(answer.Msg.Rcode) {
+			return rcode, w.WriteMsg(answer.Msg)
 		}
 	}
-	return rcode, err
+	return dns.RcodeRefused, nil
+}
+
+func evades(rcode int) bool {
+	return rcode == dns.RcodeServerFailure || rcode == dns.RcodeRefused || rcode == dns.RcodeNotImplemented
+}
+
+// lookAtFile is how often the machine's resolvers are looked up: a laptop changes networks.
+const lookAtFile = 2 * time.Second
+
+// A present is the upstream of what the machine's file says now.
+type present struct {
+	file string
+	self netip.AddrPort
+	log  logr.Logger
+	read []byte // of the file, the last time
+	up   atomic.Pointer[upstream]
+}
+
+func newPresent(file string, self netip.AddrPort, log logr.Logger) *present {
+	p := &present{file: file, self: self, log: log}
+	p.read, _ = os.ReadFile(file) // newUpstream tells of an error
+	up := newUpstream(file, self, log)
+	p.up.Store(&up)
+	return p
+}
+
+// Name implements plugin.Handler.
+func (*present) Name() string { return "upstream" }
+
+// ServeDNS implements plugin.Handler.
+func (p *present) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	return p.up.Load().ServeDNS(ctx, w, r)
+}
+
+// follow reads the file again when it has changed, until ctx ends, and then calls changed.
+func (p *present) follow(ctx context.Context, changed func()) {
+	tick := time.NewTicker(lookAtFile)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			p.up.Load().stop()
+			return
+		case <-tick.C:
+		}
+		if now, err := os.ReadFile(p.file); err == nil && !bytes.Equal(now, p.read) {
+			p.read = now
+			up := newUpstream(p.file, p.self, p.log)
+			p.log.Info("The machine's resolvers have changed", "resolvers", len(up))
+			p.up.Swap(&up).stop()
+			changed()
+		}
+	}
 }

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -98,6 +99,37 @@ func TestNextResolverAnswersForADeadOne(t *testing.T) {
 	if got := f.answer("example.org.", dns.TypeA); got != "192.0.2.2" {
 		t.Errorf("answer %q, want the second resolver's", got)
 	}
+}
+
+func TestNextResolverAnswersForOneThatWillNot(t *testing.T) {
+	for _, rcode := range []int{dns.RcodeServerFailure, dns.RcodeRefused, dns.RcodeNotImplemented} {
+		var queries atomic.Int32
+		f := start(t, resolverWith(t, saysNo(rcode)), resolverWith(t, says("192.0.2.2", &queries)))
+		if got := f.answer("example.org.", dns.TypeA); got != "192.0.2.2" {
+			t.Errorf("answer %q after %s, want the second resolver's", got, dns.RcodeToString[rcode])
+		}
+	}
+	var queries atomic.Int32
+	f := start(t, resolverWith(t, saysNo(dns.RcodeNameError)), resolverWith(t, says("192.0.2.2", &queries)))
+	if got := f.answer("example.org.", dns.TypeA); got != "NXDOMAIN" {
+		t.Errorf("answer %q, want the first resolver's, that there is no such name", got)
+	}
+}
+
+func saysNo(rcode int) dns.HandlerFunc {
+	return func(w dns.ResponseWriter, r *dns.Msg) { _ = w.WriteMsg(new(dns.Msg).SetRcode(r, rcode)) }
+}
+
+func TestResolversThatChangeAreAskedSoon(t *testing.T) {
+	var queries atomic.Int32
+	f := start(t, silent(t))
+	second := resolverWith(t, says("192.0.2.2", &queries))
+	if err := os.WriteFile(f.server.cfg.ResolvConf, []byte("nameserver "+second+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	within(t, 30*time.Second, "answered by the machine's new resolver", func() bool {
+		return f.answer("example.org.", dns.TypeA) == "192.0.2.2"
+	})
 }
 
 func TestWithoutResolversOtherNamesAreRefused(t *testing.T) {
