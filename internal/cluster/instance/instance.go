@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -107,7 +108,8 @@ func Acquire(l layout.Layout, role Role) (release func(), err error) {
 		f.Close()
 		return nil, &InUse{l.Root, PID(l)}
 	}
-	if err := writePID(l, role); err != nil {
+	_, _ = fmt.Fprintf(f, "%-4s\n", role) // fails on a full disk the first time only
+	if err := writePID(l); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -130,12 +132,12 @@ func lock(f *os.File) bool {
 
 // writePID writes over what is there and always as much, so that it can be done
 // on a full disk too.
-func writePID(l layout.Layout, role Role) error {
+func writePID(l layout.Layout) error {
 	f, err := os.OpenFile(l.PIDFile(), os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%-10d %-4s\n", os.Getpid(), role)
+	_, err = fmt.Fprintf(f, "%-10d\n", os.Getpid())
 	return errors.Join(err, f.Close())
 }
 
@@ -213,18 +215,22 @@ func Alive(l layout.Layout) bool {
 // PID is the process id of who holds the lock of the data directory, or held it
 // last; 0 if nobody has.
 func PID(l layout.Layout) int {
-	pid, _ := Holder(l)
+	data, err := os.ReadFile(l.PIDFile())
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
 	return pid
 }
 
-// Holder is the process id of who holds the lock, or held it last, and as what.
+// Holder is the process id of who holds the lock, or held it last, and as what, as far as
+// this user may know.
 func Holder(l layout.Layout) (pid int, role Role) {
-	data, err := os.ReadFile(l.PIDFile())
-	if err != nil {
-		return 0, Up
+	role = Up
+	if data, err := os.ReadFile(l.LockFile()); err == nil && Role(strings.TrimSpace(string(data))) == Down {
+		role = Down
 	}
-	_, _ = fmt.Sscan(string(data), &pid, &role) // an older version wrote no role
-	return pid, role
+	return PID(l), role
 }
 
 // Lost says whether the data directory that this process has locked was deleted,

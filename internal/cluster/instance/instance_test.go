@@ -16,8 +16,14 @@ func TestDataDirectoryIsUsedByOneClusterAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !Alive(l) || PID(l) != os.Getpid() {
-		t.Errorf("alive %v, pid %d; want true, %d", Alive(l), PID(l), os.Getpid())
+	for _, want := range []Role{Up, Down} {
+		if pid, role := Holder(l); !Alive(l) || pid != os.Getpid() || role != want {
+			t.Errorf("alive %v, pid %d, to be %q; want true, %d, %q", Alive(l), pid, role, os.Getpid(), want)
+		}
+		release()
+		if release, err = Acquire(l, Down); err != nil {
+			t.Fatal(err)
+		}
 	}
 	_, err = Acquire(l, Up)
 	var inUse *InUse
