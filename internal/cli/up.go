@@ -196,12 +196,17 @@ func (r *root) serve(ctx context.Context, o *upOptions, l layout.Layout, report 
 	}
 	c.Announce(notes...)
 	settled := time.After(settling)
-	look := time.NewTicker(ownershipCheck)
+	look, trim := time.NewTicker(ownershipCheck), time.NewTicker(time.Minute)
 	defer look.Stop()
+	defer trim.Stop()
 	for {
 		select {
 		case <-settled:
 			warn(footprint.CalmTimers())
+		case <-trim.C:
+			if err := logs.Trim(l.Logs()); err != nil {
+				klog.Background().Error(err, "a log has grown large")
+			}
 		case <-look.C:
 			if time.Until(expire) < renewBefore {
 				err := fmt.Errorf("the cluster's certificates end on %s: it starts again to have new ones", expire.Format(time.DateOnly))

@@ -51,9 +51,9 @@ type Cluster struct {
 }
 
 // Start brings a cluster up and returns when its nodes are Ready and pods can
-// run; Announce tells everybody else. report, which may be nil, is told of every change on the way. On an
-// error all that was started is stopped again, and containers that were
-// running go on.
+// run; Announce tells everybody else. report, which may be nil, is told of every
+// change on the way. On an error all that was started is stopped again, and
+// containers that were running go on.
 func Start(ctx context.Context, cfg config.Config, log logr.Logger, report func(instance.State)) (*Cluster, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

@@ -32,16 +32,16 @@ func TestACachedPodPlansLikeTheWholeOne(t *testing.T) {
 		ContainerStatuses:     []corev1.ContainerStatus{{Name: "app", Image: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}},
 		InitContainerStatuses: []corev1.ContainerStatus{{Name: "init", Ready: true}},
 	}
-	stripped := strippedBy(t, stripPod, whole.DeepCopy())
-	if stripped.ManagedFields != nil || stripped.Annotations != nil || stripped.Spec.NodeName != "" || stripped.Status.PodIP != "" ||
-		len(stripped.Spec.Volumes) != 1 || stripped.Status.ContainerStatuses[0].Image != "" {
-		t.Errorf("kept more than plans read: %+v", stripped)
+	kept := stripped(whole.DeepCopy())
+	if kept.ManagedFields != nil || kept.Annotations != nil || kept.Spec.NodeName != "" || kept.Status.PodIP != "" ||
+		len(kept.Spec.Volumes) != 1 || kept.Status.ContainerStatuses[0].Image != "" {
+		t.Errorf("kept more than plans read: %+v", kept)
 	}
 	planned := func(pod *corev1.Pod) string {
 		p := plan.Make(plan.Snapshot{Set: set, Pods: []*corev1.Pod{pod}})
 		return p.String()
 	}
-	if diff := cmp.Diff(planned(whole), planned(stripped)); diff != "" {
+	if diff := cmp.Diff(planned(whole), planned(kept)); diff != "" {
 		t.Errorf("the stripped pod plans differently:\n%s", diff)
 	}
 }
@@ -52,14 +52,14 @@ func TestOfOtherPodsOnlyTheNameIsCached(t *testing.T) {
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}, Status: corev1.PodStatus{Phase: corev1.PodRunning},
 	}
 	want := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web-7d4b9-x2x4z", Namespace: "default", UID: "uid"}}
-	if diff := cmp.Diff(want, strippedBy(t, stripPod, pod)); diff != "" {
+	if diff := cmp.Diff(want, stripped(pod)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
 func TestOfClaimsAndServicesOnlyWhatIsReadIsCached(t *testing.T) {
 	owners := []metav1.OwnerReference{{Kind: "StatefulSet", Name: "web"}}
-	claim := strippedBy(t, stripClaim, &corev1.PersistentVolumeClaim{
+	claim := stripped(&corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Name: "data-web-0", Labels: map[string]string{"a": "b"}, OwnerReferences: owners},
 		Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "pv"},
 	})
@@ -69,7 +69,7 @@ func TestOfClaimsAndServicesOnlyWhatIsReadIsCached(t *testing.T) {
 	spec := corev1.ServiceSpec{ClusterIP: "None", Selector: map[string]string{"app": "web"}}
 	full := spec
 	full.Ports = []corev1.ServicePort{{Port: 80}}
-	service := strippedBy(t, stripService, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers", OwnerReferences: owners}, Spec: full})
+	service := stripped(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers", OwnerReferences: owners}, Spec: full})
 	if diff := cmp.Diff(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers", OwnerReferences: owners}, Spec: spec}, service); diff != "" {
 		t.Errorf("Service (-want +got):\n%s", diff)
 	}
@@ -82,17 +82,17 @@ func TestOfRevisionsOnlyThoseOfSetsAreCachedWhole(t *testing.T) {
 	}
 	want := ours.DeepCopy()
 	ours.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}
-	if diff := cmp.Diff(want, strippedBy(t, stripRevision, ours)); diff != "" {
+	if diff := cmp.Diff(want, stripped(ours)); diff != "" {
 		t.Errorf("a set's revision (-want +got):\n%s", diff)
 	}
 	orphan := want.DeepCopy()
 	orphan.OwnerReferences = nil
-	if diff := cmp.Diff(orphan.DeepCopy(), strippedBy(t, stripRevision, orphan)); diff != "" {
+	if diff := cmp.Diff(orphan.DeepCopy(), stripped(orphan)); diff != "" {
 		t.Errorf("a revision that may be adopted (-want +got):\n%s", diff)
 	}
 	foreign := want.DeepCopy()
 	foreign.OwnerReferences[0].Kind = "DaemonSet"
-	if kept := strippedBy(t, stripRevision, foreign); kept.Name != want.Name || len(kept.Data.Raw) > 0 || len(kept.Labels) > 0 {
+	if kept := stripped(foreign); kept.Name != want.Name || len(kept.Data.Raw) > 0 || len(kept.Labels) > 0 {
 		t.Errorf("of a DaemonSet's revision is kept %+v, want the name and the owner", kept)
 	}
 }
@@ -100,18 +100,14 @@ func TestOfRevisionsOnlyThoseOfSetsAreCachedWhole(t *testing.T) {
 func TestOfSetsAllIsCachedButWhoSetWhichField(t *testing.T) {
 	set := web(3)
 	set.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
-	if diff := cmp.Diff(web(3), strippedBy(t, strip, set)); diff != "" {
+	if diff := cmp.Diff(web(3), stripped(set)); diff != "" {
 		t.Errorf("set (-want +got):\n%s", diff)
 	}
 }
 
-func strippedBy[T client.Object](t *testing.T, f func(any) (any, error), object T) T {
-	t.Helper()
-	stripped, err := f(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stripped.(T)
+func stripped[T client.Object](object T) T {
+	strip(object)
+	return object
 }
 
 func TestAPodConcernsTheSetsOfItsOwnerAndOfItsName(t *testing.T) {

@@ -69,18 +69,14 @@ func (e *Engine) Replace(example client.Object, list []client.Object, version st
 	}
 	items := make([]any, len(list))
 	for i, object := range list {
-		stripped, err := transformOf(object)(object)
-		if err != nil {
-			return nil, err
-		}
-		items[i] = stripped
+		strip(object)
+		items[i] = object
 	}
 	if err := store.Replace(items, version); err != nil {
 		return nil, err
 	}
 	var calls []Call
-	for _, item := range items {
-		is := item.(client.Object)
+	for _, is := range list {
 		key := client.ObjectKeyFromObject(is).String()
 		was := before[key]
 		delete(before, key)
@@ -101,28 +97,24 @@ func (e *Engine) Replace(example client.Object, list []client.Object, version st
 // plans do not read.
 func (e *Engine) Observe(object client.Object, gone bool) ([]Call, error) {
 	store := e.view.stores[kindOf(object)]
-	stripped, err := transformOf(object)(object)
-	if err != nil {
-		return nil, err
-	}
-	old, _, err := store.Get(stripped)
+	strip(object)
+	old, _, err := store.Get(object)
 	if err != nil {
 		return nil, err
 	}
 	if gone {
-		err = store.Delete(stripped)
+		err = store.Delete(object)
 	} else {
-		err = store.Update(stripped)
+		err = store.Update(object)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("keep %s: %w", object.GetName(), err)
 	}
-	is := stripped.(client.Object)
 	was, _ := old.(client.Object)
 	if gone {
-		return e.calls(decisive, was, is), nil
+		return e.calls(decisive, was, object), nil
 	}
-	return e.calls(weigh(was, is), was, is), nil
+	return e.calls(weigh(was, object), was, object), nil
 }
 
 // calls are those for the sets that a change of this weight concerns, by what the

@@ -31,9 +31,9 @@ type executor struct {
 	each     func(n int, do func(int)) // does 0 to n-1, independent of each other; n is not 0
 }
 
-// atOnce does them in parallel, the last on the caller's stack: a new one would have
+// inParallel does them in parallel, the last on the caller's stack: a new one would have
 // to grow first.
-func atOnce(n int, do func(int)) {
+func inParallel(n int, do func(int)) {
 	var wg sync.WaitGroup
 	for i := range n - 1 {
 		wg.Go(func() { do(i) })

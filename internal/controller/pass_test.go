@@ -21,7 +21,7 @@ func (w *world) slowly(took time.Duration) *[]int {
 	var sizes []int
 	w.r.executor.each = func(n int, do func(int)) {
 		sizes = append(sizes, n)
-		atOnce(n, do)
+		inParallel(n, do)
 		w.clock.Step(took)
 	}
 	return &sizes

@@ -50,7 +50,7 @@ type reconciler struct {
 func newReconciler(view cacheView, s Surroundings, workers int, metrics *metrics) *reconciler {
 	return &reconciler{
 		view: view, clock: s.Clock, disabled: s.Disabled, recorder: s.Recorder, metrics: metrics,
-		executor: &executor{client: s.Client, fresh: s.Fresh, recorder: s.Recorder, clock: s.Clock, metrics: metrics, each: atOnce},
+		executor: &executor{client: s.Client, fresh: s.Fresh, recorder: s.Recorder, clock: s.Clock, metrics: metrics, each: inParallel},
 		turns:    newTurns(workers), newsLimit: newNewsLimit(),
 	}
 }
@@ -228,7 +228,7 @@ func samePods(written, now *appsv1.StatefulSetStatus) bool {
 // at once when the set is at rest, a refusal is new, or a pass has taken its time, and
 // otherwise when it has been out of date for statusDelay. It returns when to come back
 // for what it did not write yet.
-func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, isLate bool, m *memory) (time.Duration, error) {
+func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *plan.Plan, ranOut bool, m *memory) (time.Duration, error) {
 	now := r.clock.Now()
 	current := equality.Semantic.DeepEqual(set.Status, made.Status)
 	if current && (len(m.news) == 0 || m.newsDue.After(now)) {
@@ -236,7 +236,7 @@ func (r *reconciler) report(ctx context.Context, set *appsv1.StatefulSet, made *
 		return m.untilNews(now), nil
 	}
 	refusedAnew := m.refused != nil && (m.told == nil || *m.told != *m.refused)
-	if !made.AtRest() && !refusedAnew && !isLate {
+	if !made.AtRest() && !refusedAnew && !ranOut {
 		if m.behindSince.IsZero() {
 			m.behindSince = m.changedAt
 		}

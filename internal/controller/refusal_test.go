@@ -157,7 +157,7 @@ func TestRefusalsOfSeveralObjectsDoNotTakeTurns(t *testing.T) {
 	statuses, tries := 0, 0
 	w.r.executor.each = func(n int, do func(int)) {
 		tries += n
-		atOnce(n, do)
+		inParallel(n, do)
 	}
 	for began := w.clock.Now(); w.clock.Since(began) < 5*time.Minute; w.clock.Step(5 * time.Second) {
 		tries = 0

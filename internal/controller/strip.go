@@ -5,10 +5,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/identity"
 )
@@ -18,51 +16,41 @@ import (
 // no cached object but a set's status is ever sent back to the server: all other
 // writes to existing objects are patches.
 func cacheOptions() cache.Options {
-	transforms := map[client.Object]cache.ByObject{}
-	for _, object := range Kinds() {
-		transforms[object] = cache.ByObject{Transform: transformOf(object)}
-	}
 	return cache.Options{
+		DefaultTransform:             func(object any) (any, error) { strip(object); return object, nil },
 		DefaultUnsafeDisableDeepCopy: ptr.To(true),
 		ReaderFailOnMissingInformer:  true,
-		ByObject:                     transforms,
 	}
 }
 
-// transformOf is what the caches make of an object of this kind.
-func transformOf(object client.Object) toolscache.TransformFunc {
-	switch object.(type) {
-	case *corev1.Pod:
-		return stripPod
-	case *corev1.PersistentVolumeClaim:
-		return stripClaim
-	case *corev1.Service:
-		return stripService
-	case *appsv1.ControllerRevision:
-		return stripRevision
-	}
-	return strip
-}
-
-// strip drops the record of who set which field.
-func strip(object any) (any, error) {
+// strip drops from an object what plans do not read: who set which field, and more of
+// what the kinds have.
+func strip(object any) {
 	if o, ok := object.(metav1.Object); ok {
 		o.SetManagedFields(nil)
 	}
-	return object, nil
+	switch o := object.(type) {
+	case *corev1.Pod:
+		stripPod(o)
+	case *appsv1.ControllerRevision:
+		stripRevision(o)
+	case *corev1.PersistentVolumeClaim:
+		o.Annotations, o.Labels = nil, nil
+		o.Spec, o.Status = corev1.PersistentVolumeClaimSpec{}, corev1.PersistentVolumeClaimStatus{}
+	case *corev1.Service:
+		o.Annotations, o.Labels = nil, nil
+		o.Spec = corev1.ServiceSpec{ClusterIP: o.Spec.ClusterIP, Selector: o.Spec.Selector}
+		o.Status = corev1.ServiceStatus{}
+	}
 }
 
 // stripPod keeps who the pod is, which claims it mounts, and how it does. Of a
 // pod that cannot be a member of any set only the name is kept.
-func stripPod(object any) (any, error) {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return object, nil
-	}
-	pod.ManagedFields, pod.Annotations = nil, nil
+func stripPod(pod *corev1.Pod) {
+	pod.Annotations = nil
 	if _, _, named := identity.Parse(pod.Name); !named && owningSet(pod) == "" {
 		pod.Labels, pod.Spec, pod.Status = nil, corev1.PodSpec{}, corev1.PodStatus{}
-		return pod, nil
+		return
 	}
 	var claims []corev1.Volume
 	for _, v := range pod.Spec.Volumes {
@@ -76,7 +64,6 @@ func stripPod(object any) (any, error) {
 		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Conditions: stripConditions(status.Conditions),
 		ContainerStatuses: stripContainers(status.ContainerStatuses), InitContainerStatuses: stripContainers(status.InitContainerStatuses),
 	}
-	return pod, nil
 }
 
 // stripConditions keeps whether the pod is ready, and why it has no node.
@@ -100,29 +87,9 @@ func stripContainers(statuses []corev1.ContainerStatus) []corev1.ContainerStatus
 
 // stripRevision drops the annotations, among which the whole set as it was applied
 // may be, and of a revision that a DaemonSet owns for instance, the template too.
-func stripRevision(object any) (any, error) {
-	if r, ok := object.(*appsv1.ControllerRevision); ok {
-		r.ManagedFields, r.Annotations = nil, nil
-		if metav1.GetControllerOfNoCopy(r) != nil && owningSet(r) == "" {
-			r.Labels, r.Data = nil, runtime.RawExtension{}
-		}
+func stripRevision(r *appsv1.ControllerRevision) {
+	r.Annotations = nil
+	if metav1.GetControllerOfNoCopy(r) != nil && owningSet(r) == "" {
+		r.Labels, r.Data = nil, runtime.RawExtension{}
 	}
-	return object, nil
-}
-
-func stripClaim(object any) (any, error) {
-	if claim, ok := object.(*corev1.PersistentVolumeClaim); ok {
-		claim.ManagedFields, claim.Annotations, claim.Labels = nil, nil, nil
-		claim.Spec, claim.Status = corev1.PersistentVolumeClaimSpec{}, corev1.PersistentVolumeClaimStatus{}
-	}
-	return object, nil
-}
-
-func stripService(object any) (any, error) {
-	if service, ok := object.(*corev1.Service); ok {
-		service.ManagedFields, service.Annotations, service.Labels = nil, nil, nil
-		service.Spec = corev1.ServiceSpec{ClusterIP: service.Spec.ClusterIP, Selector: service.Spec.Selector}
-		service.Status = corev1.ServiceStatus{}
-	}
-	return object, nil
 }

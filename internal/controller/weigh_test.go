@@ -27,7 +27,7 @@ func member(t *testing.T, changes ...func(*corev1.Pod)) *corev1.Pod {
 		pod.ResourceVersion = string(rune('2' + i))
 		change(pod)
 	}
-	return strippedBy(t, stripPod, pod)
+	return stripped(pod)
 }
 
 func revisionOf(t *testing.T, set *appsv1.StatefulSet) *appsv1.ControllerRevision {

@@ -51,7 +51,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	w.r = &reconciler{
 		view:     &apiView{liveView: liveView{w.api}},
 		clock:    w.clock,
-		executor: &executor{client: w.api, fresh: w.api, recorder: w, clock: w.clock, each: atOnce},
+		executor: &executor{client: w.api, fresh: w.api, recorder: w, clock: w.clock, each: inParallel},
 		recorder: w, newsLimit: newNewsLimit(), turns: newTurns(16),
 	}
 	return w

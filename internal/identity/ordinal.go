@@ -13,7 +13,7 @@ func PodName(set string, ordinal int) string {
 }
 
 // Parse splits a pod's name into the set's name and the ordinal. ok is false
-// for a name no set gives out: no number at the end, a number beyond 32 bits,
+// for a name no set gives out: no number at the end, a number above 2147483647,
 // or one with leading zeros ("web-01"). With a number, the set's name is there
 // all the same.
 func Parse(pod string) (set string, ordinal int, ok bool) {

@@ -1,7 +1,8 @@
-// Package logs opens the cluster's log files and reads their ends.
+// Package logs opens the cluster's log files, keeps them short, and reads their ends.
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,7 +10,7 @@ import (
 	"strings"
 )
 
-// maxSize is the size in bytes at which the log of earlier runs is put aside.
+// maxSize is the size in bytes at which a log is put aside.
 const maxSize = 32 << 20
 
 // Open opens a log to be appended to. One that has grown large is renamed
@@ -24,6 +25,40 @@ func Open(path string) (*os.File, error) {
 		}
 	}
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+}
+
+// Trim puts the logs in dir aside that have grown large, while their writers, other
+// processes among them, go on appending. What they write at that moment may be lost.
+func Trim(dir string) error {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || info.Size() <= maxSize {
+			continue
+		}
+		if err := copyFile(path, path+".1"); err != nil { // on a full disk room matters more than the past
+			failed = append(failed, fmt.Errorf("putting the log %s aside: %w", path, err))
+		}
+		failed = append(failed, os.Truncate(path, 0))
+	}
+	return errors.Join(failed...)
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // Since returns what was written to a log after an offset.

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,5 +57,33 @@ func TestLastWordsBeginWithTheCrash(t *testing.T) {
 	}
 	if got, want := LastWords("a\nb\nc\n", 2), []string{"b", "c"}; !slices.Equal(got, want) {
 		t.Errorf("without a crash: %q, want %q", got, want)
+	}
+}
+
+func TestALargeLogIsPutAsideUnderItsWriter(t *testing.T) {
+	dir := t.TempDir()
+	path, small := filepath.Join(dir, "part.log"), filepath.Join(dir, "small.log")
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	line := strings.Repeat("x", 1<<20) + "\n"
+	for range maxSize>>20 + 1 {
+		if _, err := f.WriteString(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.WriteFile(small, []byte("small\n"), 0o600), Trim(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("goes on\n"); err != nil {
+		t.Fatal(err)
+	}
+	if now, before := Since(path, 0), Since(path+".1", 0); now != "goes on\n" || len(before) <= maxSize {
+		t.Errorf("the log holds %d bytes, and %d are aside", len(now), len(before))
+	}
+	if Since(small, 0) != "small\n" {
+		t.Error("a small log was touched")
 	}
 }

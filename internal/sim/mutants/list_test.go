@@ -105,7 +105,7 @@ var mutants = []mutant{
 		"	return !reflect.DeepEqual(&before.Status, &after.Status) || // most often\n", "	return",
 	}, {
 		"a removed pod wakes nobody", "What may be done is done within a second", "controller/engine.go",
-		"		return e.calls(decisive, was, is), nil", "		return e.calls(nothing, was, is), nil",
+		"		return e.calls(decisive, was, object), nil", "		return e.calls(nothing, was, object), nil",
 	},
 	// 10. It settles.
 	{
