@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,26 +13,29 @@ import (
 	"ordinal.dev/ordinal/internal/identity"
 )
 
-// claims calls do with the name of each claim the ordinal should have, and with
-// the claim itself, nil if it does not exist.
-func (p *planner) claims(ordinal int, do func(template *corev1.PersistentVolumeClaim, name string, claim *corev1.PersistentVolumeClaim)) {
-	for _, template := range identity.ClaimTemplates(p.Set) {
-		name := identity.ClaimName(template.Name, p.Set.Name, ordinal)
-		do(template, name, p.Claims[name])
+// claimsOf goes through the claims that the ordinal should have: their templates, and the
+// claims themselves, nil for one that does not exist.
+func (p *planner) claimsOf(ordinal int) iter.Seq2[*corev1.PersistentVolumeClaim, *corev1.PersistentVolumeClaim] {
+	return func(yield func(template, claim *corev1.PersistentVolumeClaim) bool) {
+		for _, template := range identity.ClaimTemplates(p.Set) {
+			if !yield(template, p.Claims[identity.ClaimName(template.Name, p.Set.Name, ordinal)]) {
+				return
+			}
+		}
 	}
 }
 
 // missingClaims plans the claims that the ordinal lacks.
 func (p *planner) missingClaims(m *member) []Action {
 	var actions []Action
-	p.claims(m.ordinal, func(template *corev1.PersistentVolumeClaim, _ string, claim *corev1.PersistentVolumeClaim) {
+	for template, claim := range p.claimsOf(m.ordinal) {
 		if claim != nil {
-			return
+			continue
 		}
 		fresh := identity.NewClaim(p.Set, template, m.ordinal)
 		fresh.OwnerReferences, _ = p.wantedOwners(fresh, m)
 		actions = append(actions, Action{Verb: Create, Object: fresh, Why: m.name + " needs it"})
-	})
+	}
 	return actions
 }
 
@@ -39,41 +43,37 @@ func (p *planner) missingClaims(m *member) []Action {
 // that is being deleted is never bound to (kubernetes#74374), and neither is one
 // that the pod before it will take along.
 func (p *planner) claimInTheWay(m *member) string {
-	why := ""
-	p.claims(m.ordinal, func(_ *corev1.PersistentVolumeClaim, name string, claim *corev1.PersistentVolumeClaim) {
+	for _, claim := range p.claimsOf(m.ordinal) {
 		switch {
-		case claim == nil || why != "":
+		case claim == nil:
 		case claim.DeletionTimestamp != nil:
-			why = fmt.Sprintf("cannot have its claim %s before the one that is being deleted is gone", name)
+			return fmt.Sprintf("cannot have its claim %s before the one that is being deleted is gone", claim.Name)
 		case p.retention().WhenScaled == appsv1.DeletePersistentVolumeClaimRetentionPolicyType && refersToOther(claim, m.name, "", identity.PodKind):
-			why = fmt.Sprintf("cannot have its claim %s before the one of the pod that was scaled down is gone", name)
+			return fmt.Sprintf("cannot have its claim %s before the one of the pod that was scaled down is gone", claim.Name)
 		}
-	})
-	return why
+	}
+	return ""
 }
 
 // claimOwners plans the owner references that the retention policy asks for on
 // the ordinal's existing claims.
 func (p *planner) claimOwners(m *member) []Action {
 	var actions []Action
-	p.claims(m.ordinal, func(_ *corev1.PersistentVolumeClaim, name string, claim *corev1.PersistentVolumeClaim) {
+	for _, claim := range p.claimsOf(m.ordinal) {
 		if claim == nil {
-			return
+			continue
 		}
 		why := p.whyOwners(m)
 		if other := p.otherController(claim, m); other != "" && !p.retains() {
 			why = "it is controlled by " + other
-			p.warn("ConflictingController", fmt.Sprintf("the retention policy is not applied to claim %s: %s", name, why))
+			p.warn("ConflictingController", fmt.Sprintf("the retention policy is not applied to claim %s: %s", claim.Name, why))
 		}
 		refs, ok := p.wantedOwners(claim, m)
 		if !ok || sameOwners(refs, claim.OwnerReferences) {
-			return
+			continue
 		}
-		actions = append(actions, Action{
-			Verb: Update, Object: claim, Change: Change{Owners: &refs},
-			Why: why,
-		})
-	})
+		actions = append(actions, Action{Verb: Update, Object: claim, Change: Change{Owners: &refs}, Why: why})
+	}
 	return actions
 }
 
