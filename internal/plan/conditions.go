@@ -114,8 +114,9 @@ func (p *planner) availability() verdict {
 // reason is the state as the reason of a condition.
 func (s State) reason() string {
 	return [...]string{
-		"PodMissing", "NameTaken", "PodAdopting", "PodTerminating", "PodFinished",
-		"PodCannotStart", "PodStarting", "PodNotReady", "PodNotAvailable", "AllAvailable",
+		Missing: "PodMissing", Foreign: "NameTaken", Adopting: "PodAdopting", Terminating: "PodTerminating",
+		Finished: "PodFinished", Stuck: "PodCannotStart", Starting: "PodStarting", Unready: "PodNotReady",
+		Ready: "PodNotAvailable",
 	}[s]
 }
 
