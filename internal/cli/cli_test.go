@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -155,7 +156,7 @@ func TestKubeconfigIsMergedAndForgottenAgain(t *testing.T) {
 		t.Errorf("after merging again: %+v, %v", again, err)
 	}
 
-	if err := forgetKubeconfig(l, users); err != nil {
+	if err := forgetKubeconfig(l, users)(); err != nil {
 		t.Fatal(err)
 	}
 	left, err := clientcmd.LoadFromFile(users)
@@ -236,10 +237,16 @@ func TestADataDirectoryIsNamedWithoutSymbolicLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	for from, to := range map[string]string{"a": "x/y", "x/y/up": "../z"} {
+		if err := errors.Join(os.MkdirAll(filepath.Join(filepath.Dir(link), "x", "y"), 0o700), os.Symlink(to, filepath.Join(filepath.Dir(link), from))); err != nil {
+			t.Fatal(err)
+		}
+	}
 	beside := filepath.Join(filepath.Dir(link), "beside")
 	loop := filepath.Join(filepath.Dir(link), "loop")
 	for given, want := range map[string]string{
 		beside: to, filepath.Join(beside, "x"): filepath.Join(to, "x"), loop: loop,
+		filepath.Join(filepath.Dir(link), "a/up"): filepath.Join(filepath.Dir(link), "x/z"),
 		link: real, filepath.Join(link, "to", "be", "made"): filepath.Join(real, "to", "be", "made"), "/": "/", "/nowhere/x": "/nowhere/x",
 	} {
 		if l, err := (&root{dataDir: given}).layout(); err != nil || l.Root != want {

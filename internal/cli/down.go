@@ -59,23 +59,22 @@ func (r *root) down(ctx context.Context, o downOptions) error {
 			return err
 		}
 	}
-	if o.purge {
-		if err := forgetKubeconfig(l, o.kubeconfig); err != nil {
-			fmt.Fprintf(r.err, "The context stays in the kubeconfig: %v\n", err)
-		}
-	}
+	forget := forgetKubeconfig(l, o.kubeconfig)
 	syscall.Umask(0o022) // as at up: other users may ask how the cluster does
 	began := time.Now()
 	if err := r.takeDown(ctx, l, o.purge); err != nil {
 		return err
 	}
-	if data, _, err = cluster.Find(l); err == nil && !o.purge {
+	if !o.purge {
 		fate := "is kept in " + l.Root + "; `ordinal up` continues from it"
 		if !data {
 			fate = "in " + l.Root + " had been deleted before"
 		}
 		fmt.Fprintf(r.out, "Stopped in %.1fs. The data %s.\n", time.Since(began).Seconds(), fate)
 		return nil
+	}
+	if err := forget(); err != nil {
+		fmt.Fprintf(r.err, "The context stays in the kubeconfig: %v\n", err)
 	}
 	fmt.Fprintf(r.out, "Stopped in %.1fs, and deleted the data in %s.\n", time.Since(began).Seconds(), l.Root)
 	if left, err := os.ReadDir(l.Root); err == nil && len(left) > 0 {

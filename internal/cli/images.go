@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -155,6 +156,7 @@ func (r *root) withImages(use func(layout.Layout, *images.Store) error) error {
 		return err
 	}
 	if _, err := os.Stat(l.VersionFile()); errors.Is(err, fs.ErrNotExist) {
+		syscall.Umask(0o022) // as at up
 		if err := instance.Prepare(l); err != nil {
 			return err
 		}

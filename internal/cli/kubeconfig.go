@@ -116,14 +116,16 @@ func mergeKubeconfig(l layout.Layout, path string, current bool) error {
 	})
 }
 
-// forgetKubeconfig takes the cluster out of the user's kubeconfig, if it is
-// still the one of this data directory.
-func forgetKubeconfig(l layout.Layout, path string) error {
+// forgetKubeconfig returns what takes the cluster out of the user's kubeconfig, if it is
+// still the one of this data directory, whose own is not needed for that any more.
+func forgetKubeconfig(l layout.Layout, path string) (forget func() error) {
 	own, err := clientcmd.LoadFromFile(l.Kubeconfig())
 	if err != nil || path == "" {
-		return nil // never came up, or was never merged
+		return func() error { return nil } // never came up, or was never merged
 	}
-	return asOwner(path, func() error { return forgetIn(path, own.Clusters[pki.ContextName]) })
+	return func() error {
+		return asOwner(path, func() error { return forgetIn(path, own.Clusters[pki.ContextName]) })
+	}
 }
 
 func forgetIn(path string, own *api.Cluster) error {

@@ -105,7 +105,7 @@ func resolved(path string) string {
 			break
 		}
 		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(path), to)
+			to = filepath.Join(resolved(filepath.Dir(path)), to)
 		}
 		path = to
 	}

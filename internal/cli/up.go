@@ -82,11 +82,12 @@ func (r *root) isUp(ctx context.Context, l layout.Layout) (bool, error) {
 			return false, err
 		}
 		late := time.Since(began) > dyingFor
-		if pid, role := instance.Holder(l); late && pid != s.PID && role != instance.Down {
+		pid, role := instance.Holder(l)
+		if late && pid != s.PID && role != instance.Down {
 			if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return false, fmt.Errorf("ending process %d, which waits to start the cluster: %w", pid, err)
 			}
-		} else if s.Phase == instance.Running && (late || answers(ctx, l)) {
+		} else if s.Phase == instance.Running && role != instance.Down && (late || answers(ctx, l)) {
 			return true, nil
 		}
 		if late && !said {

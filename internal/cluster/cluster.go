@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -206,17 +207,25 @@ func (c *Cluster) prepareNode() error {
 // networksFree says which network of this machine the cluster's would take the place of.
 // A cluster that is there goes on: somebody may have joined a network meanwhile.
 func (c *Cluster) networksFree() (notes []string, err error) {
+	before, err := config.Saved(c.layout)
+	if err != nil {
+		return nil, err
+	}
 	_, err = os.Stat(c.layout.Config())
 	isNew := err != nil
 	for _, n := range []struct {
 		whose, flag string
 		network     netip.Prefix
-	}{{"pods'", "--pod-cidr", c.cfg.PodCIDR}, {"Services'", "--service-cidr", c.cfg.ServiceCIDR}} {
+		isNew       bool
+	}{
+		{"pods'", "--pod-cidr", c.cfg.PodCIDR, isNew || c.cfg.PodCIDR != before.PodCIDR},
+		{"Services'", "--service-cidr", c.cfg.ServiceCIDR, isNew},
+	} {
 		taken, err := node.Taken(n.network)
 		switch {
 		case err != nil:
 			return nil, err
-		case taken != "" && isNew:
+		case taken != "" && n.isNew:
 			return nil, fmt.Errorf("the %s network %s would take the place of %s on this machine: choose another with %s", n.whose, n.network, taken, n.flag)
 		case taken != "":
 			notes = append(notes, fmt.Sprintf("the %s network %s takes the place of %s on this machine", n.whose, n.network, taken))
@@ -360,15 +369,16 @@ func Teardown(ctx context.Context, l layout.Layout, purge bool, report func(stri
 	return nil
 }
 
-// deleteData refuses while something else is mounted in a volume, since that would be
-// emptied too.
+// deleteData refuses while something else is mounted in a volume for instance, since that
+// would be emptied too.
 func deleteData(l layout.Layout) error {
-	mounted, err := mounts.Below(l.Volumes())
+	mounted, err := mounts.Below(l.Root)
 	if err != nil {
 		return err
 	}
+	mounted = slices.DeleteFunc(mounted, func(point string) bool { return slices.Contains(l.Entries(), point) }) // disks for a cluster's data
 	if len(mounted) > 0 {
-		return fmt.Errorf("nothing is deleted, since something else is mounted in a volume: unmount %s", strings.Join(mounted, ", "))
+		return fmt.Errorf("nothing is deleted, since something else is mounted in the data directory: unmount %s", strings.Join(mounted, ", "))
 	}
 	return instance.Delete(l)
 }

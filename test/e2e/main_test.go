@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// callFilter is a switch of the kernel's that is off on most machines, without which a pod
-// does not reach another by a ClusterIP.
+// callFilter is a switch of the kernel's that is off on most machines. With it packets from
+// pod to pod are tracked; without, connections to ClusterIPs must not depend on that.
 const callFilter = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 // testOn starts the cluster, with what the tests run, and runs them.

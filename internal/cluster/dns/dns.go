@@ -13,7 +13,6 @@ import (
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
-	"github.com/coredns/coredns/plugin/cache"
 	"github.com/coredns/coredns/plugin/kubernetes"
 	"github.com/go-logr/logr"
 	"github.com/miekg/dns"
@@ -128,7 +127,6 @@ func chain(k *kubernetes.Kubernetes, guard *loopGuard, up plugin.Handler, log lo
 		func(next plugin.Handler) plugin.Handler { return &faults{next: next, log: log} },
 		func(next plugin.Handler) plugin.Handler { k.Next = next; return k },
 		func(next plugin.Handler) plugin.Handler { guard.next = next; return guard },
-		func(next plugin.Handler) plugin.Handler { c := cache.New(); c.Next = next; return c },
 		func(plugin.Handler) plugin.Handler { return up },
 	}
 }

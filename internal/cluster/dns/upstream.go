@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coredns/coredns/plugin/cache"
 	"github.com/coredns/coredns/plugin/forward"
 	"github.com/coredns/coredns/plugin/pkg/nonwriter"
 	"github.com/coredns/coredns/plugin/pkg/proxy"
@@ -80,6 +81,9 @@ func (up upstream) stop() {
 	}
 }
 
+// Name implements plugin.Handler.
+func (up upstream) Name() string { return "upstream" }
+
 // ServeDNS implements plugin.Handler. A resolver that failed, or will not or cannot
 // answer, is not the last word unless it is the last one, as in glibc.
 func (up upstream) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
@@ -106,21 +110,33 @@ func evades(rcode int) bool {
 // lookAtFile is how often the machine's resolvers are looked up: a laptop changes networks.
 const lookAtFile = 2 * time.Second
 
-// A present is the upstream of what the machine's file says now.
+// A present is the upstream of what the machine's file says now, behind a cache: what other
+// resolvers answered is another matter.
 type present struct {
 	file string
 	self netip.AddrPort
 	log  logr.Logger
 	read []byte // of the file, the last time
-	up   atomic.Pointer[upstream]
+	up   atomic.Pointer[cached]
+}
+
+type cached struct {
+	*cache.Cache
+	up upstream
 }
 
 func newPresent(file string, self netip.AddrPort, log logr.Logger) *present {
 	p := &present{file: file, self: self, log: log}
 	p.read, _ = os.ReadFile(file) // newUpstream tells of an error
-	up := newUpstream(file, self, log)
-	p.up.Store(&up)
+	p.up.Store(p.cached())
 	return p
+}
+
+func (p *present) cached() *cached {
+	up := newUpstream(p.file, p.self, p.log)
+	c := &cached{cache.New(), up}
+	c.Next = up
+	return c
 }
 
 // Name implements plugin.Handler.
@@ -138,15 +154,15 @@ func (p *present) follow(ctx context.Context, changed func()) {
 	for {
 		select {
 		case <-ctx.Done():
-			p.up.Load().stop()
+			p.up.Load().up.stop()
 			return
 		case <-tick.C:
 		}
 		if now, err := os.ReadFile(p.file); err == nil && !bytes.Equal(now, p.read) {
 			p.read = now
-			up := newUpstream(p.file, p.self, p.log)
-			p.log.Info("The machine's resolvers have changed", "resolvers", len(up))
-			p.up.Swap(&up).stop()
+			now := p.cached()
+			p.log.Info("The machine's resolvers have changed", "resolvers", len(now.up))
+			p.up.Swap(now).up.stop()
 			changed()
 		}
 	}

@@ -29,7 +29,7 @@ type dockerImage struct {
 }
 
 // images returns what the archive holds, one descriptor a name, each with its
-// full name in nameAnnotation. The name given is for an image without one.
+// full name in nameAnnotation. The name given takes the place of what the archive says.
 func (a *archive) images(given string) ([]v1.Descriptor, error) {
 	found, err := a.described()
 	if err != nil {
@@ -37,11 +37,14 @@ func (a *archive) images(given string) ([]v1.Descriptor, error) {
 	}
 	var order []string
 	byName := map[string][]v1.Descriptor{}
-	said := map[string]bool{}
+	said, seen := map[string]bool{}, map[v1.Hash]bool{}
 	for _, d := range found {
 		name := d.Annotations[nameAnnotation]
-		said[name] = true
 		if given != "" {
+			if said[name] = true; seen[d.Digest] {
+				continue // under another name
+			}
+			seen[d.Digest] = true
 			name = given
 		}
 		if name == "" {
@@ -56,7 +59,7 @@ func (a *archive) images(given string) ([]v1.Descriptor, error) {
 		}
 		byName[full] = append(byName[full], d)
 	}
-	if given != "" && len(said) > 1 {
+	if len(said) > 1 && len(seen) > 1 {
 		return nil, fmt.Errorf("it holds %d images, and --name is for one: load it without", len(said))
 	}
 	images := make([]v1.Descriptor, 0, len(order))

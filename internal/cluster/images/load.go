@@ -102,15 +102,16 @@ func (l Load) read(ctx context.Context, a *archive) error {
 	return a.readDir(l.Path, p.wrap)
 }
 
-// roomFor returns ENOSPC if so many bytes would fill the disk of dir: with a hundredth of
-// it left, the kubelet evicts pods.
+// roomFor returns ENOSPC if so many bytes would all but fill the disk of dir: with less
+// than a hundredth of it left, the kubelet evicts pods.
 func roomFor(bytes int64, dir string) error {
-	const least = 50 // a fiftieth
+	const least = 100 // a hundredth
 	var disk unix.Statfs_t
 	if err := unix.Statfs(dir, &disk); err != nil {
 		return fmt.Errorf("asking for the free space of %s: %w", dir, err)
 	}
-	if free := int64(disk.Bavail) * disk.Bsize; free-bytes < int64(disk.Blocks)*disk.Bsize/least {
+	free, margin := int64(disk.Bavail)*disk.Bsize, int64(disk.Blocks)*disk.Bsize/least
+	if free >= margin && free-bytes < margin {
 		return syscall.ENOSPC
 	}
 	return nil

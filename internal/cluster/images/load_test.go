@@ -363,6 +363,10 @@ func TestTheNameThatIsGivenCounts(t *testing.T) {
 	one := fileOf(t, dockerSave(t, map[string]v1.Image{"localhost/mine": image(t, runtime.GOARCH)}))
 	must(s.Load(t.Context(), Load{Path: one, Name: "my-image"}))(t)
 	holds(t, s, myImage)
+	same := image(t, runtime.GOARCH)
+	tags := fileOf(t, dockerSave(t, map[string]v1.Image{"a": same, "b": same}))
+	must(s.Load(t.Context(), Load{Path: tags, Name: "my-image"}))(t)
+	holds(t, s, myImage)
 	two := fileOf(t, dockerSave(t, map[string]v1.Image{"a": image(t, runtime.GOARCH), "b": image(t, runtime.GOARCH)}))
 	if _, err := s.Load(t.Context(), Load{Path: two, Name: "my-image"}); err == nil || !strings.Contains(err.Error(), "--name is for one") {
 		t.Errorf("one name for two images: %v", err)

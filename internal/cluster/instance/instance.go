@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -165,21 +166,35 @@ func Unused(l layout.Layout) error {
 	if _, err := os.Stat(l.VersionFile()); err == nil {
 		return nil
 	}
+	remains := []string{l.Run(), l.Kubelet(), l.Containerd()}
+	if !onlyOf(l) {
+		remains = nil
+	}
 	for _, path := range l.Entries() {
-		_, err := os.Lstat(path)
-		remains := path == l.Run() || path == l.Kubelet() || path == l.Containerd()
-		if err == nil && !remains && !isMountPoint(path) {
+		if _, err := os.Lstat(path); err == nil && !slices.Contains(remains, path) && !isMountPoint(path) {
 			return fmt.Errorf("the data directory %s is not a cluster's, and %s in it would become one's: choose another with --data-dir", l.Root, filepath.Base(path))
 		}
 	}
 	return nil
 }
 
+// onlyOf reports whether there is nothing in the data directory that a cluster would not
+// have made there.
+func onlyOf(l layout.Layout) bool {
+	entries, err := os.ReadDir(l.Root)
+	return err == nil && !slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() != "lost+found" && !slices.Contains(l.Entries(), filepath.Join(l.Root, e.Name()))
+	})
+}
+
 // Delete deletes all that is a cluster's in the data directory, and the directory unless
 // something else is in it, which is left alone. Where a disk is mounted it stays, empty.
 func Delete(l layout.Layout) error {
 	var failed []error
-	for _, path := range l.Entries() { // the lock, and what says that there is data, go last
+	for _, path := range l.Entries() {
+		if len(failed) > 0 && (path == l.VersionFile() || path == l.Run()) {
+			break // the lock, and what says that there is data, go last
+		}
 		for _, path := range []string{path, path + ".new"} { // the latter is what a crash may leave
 			if err := os.RemoveAll(path); err != nil && !errors.Is(err, syscall.EBUSY) {
 				failed = append(failed, err)
@@ -200,9 +215,7 @@ func isMountPoint(dir string) bool {
 func Alive(l layout.Layout) bool {
 	f, err := os.OpenFile(l.LockFile(), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrPermission) {
-		theirs, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", PID(l)))
-		ours, _ := os.ReadFile("/proc/self/comm")
-		return err == nil && string(theirs) == string(ours)
+		return isOurs(PID(l))
 	}
 	if err != nil {
 		return false
@@ -210,6 +223,18 @@ func Alive(l layout.Layout) bool {
 	defer f.Close()
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) // so that two who ask do not meet each other
 	return errors.Is(err, syscall.EWOULDBLOCK)
+}
+
+// isOurs guesses whether a process runs this program, as far as another user may know.
+func isOurs(pid int) bool {
+	if err := syscall.Kill(pid, 0); pid == 0 || errors.Is(err, syscall.ESRCH) {
+		return false
+	}
+	const longest = 15 // that the kernel keeps of a name
+	self, err := os.Executable()
+	theirs, errComm := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	ours := filepath.Base(self)
+	return err != nil || errComm != nil || strings.TrimSpace(string(theirs)) == ours[:min(len(ours), longest)]
 }
 
 // PID is the process id of who holds the lock of the data directory, or held it

@@ -67,6 +67,16 @@ func TestWhatIsNotAClustersIsNotTakenOver(t *testing.T) {
 	if err := errors.Join(Prepare(l), Unused(l)); err != nil {
 		t.Errorf("a cluster's own directory: %v", err)
 	}
+	remains := layout.Layout{Root: t.TempDir()}
+	if err := errors.Join(os.MkdirAll(remains.Kubelet(), 0o700), Unused(remains)); err != nil {
+		t.Errorf("what is left of a cluster that was deleted: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(remains.Root, "docker"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Unused(remains); err == nil {
+		t.Error("a kubelet's directory beside others is taken for a cluster's")
+	}
 	for _, dir := range []string{"none", "version/none"} {
 		if err := Unused(layout.Layout{Root: filepath.Join(l.Root, dir)}); err != nil {
 			t.Error(err)

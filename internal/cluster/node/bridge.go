@@ -38,6 +38,9 @@ func Owner() (string, error) {
 	return dir, nil
 }
 
+// lastResort is the metric of a route that is taken where there is no other.
+const lastResort = 1 << 20
+
 // EnsureBridge makes the bridge, gives it its address and lets the kernel
 // forward between it and the outside. The way to Services leads there too: on a machine
 // with no way outside there would be none, and nothing to translate.
@@ -73,7 +76,8 @@ func EnsureBridge(dataDir string, pods, services netip.Prefix) error {
 	if err := netlink.LinkSetUp(link); err != nil {
 		return fmt.Errorf("switching the bridge %s on: %w", Bridge, err)
 	}
-	if err := netlink.RouteReplace(&netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(services), Scope: netlink.SCOPE_LINK}); err != nil {
+	way := &netlink.Route{LinkIndex: link.Attrs().Index, Dst: ipNet(services), Scope: netlink.SCOPE_LINK, Priority: lastResort}
+	if err := netlink.RouteReplace(way); err != nil {
 		return fmt.Errorf("leading packets to Services to the bridge %s: %w", Bridge, err)
 	}
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {

@@ -21,23 +21,19 @@ var tables = []string{natTable, "kube-proxy", "cni_hostport"}
 // under the machine's own address, and each other by ClusterIPs. It speaks netlink, and
 // needs no nft program. The notes say what may not work.
 func EnsureForwarding(pods netip.Prefix) (notes []string) {
-	input, forward := dropping()
-	if note := firewallNote(input, forward); note != "" {
+	if note := firewallNote(); note != "" {
 		notes = append(notes, note)
 	}
-	tracked := ensureTracked(len(forward) > 0)
-	if err := ensureMasquerade(pods, tracked); err != nil {
+	if err := ensureMasquerade(pods); err != nil {
 		notes = append(notes, "pods cannot reach the world outside of this machine: "+err.Error())
-	} else if !tracked {
-		notes = append(notes, "the kernel does not track what pods send each other (br_netfilter): connections to ClusterIPs come from the machine's address")
 	}
 	return notes
 }
 
-// ensureMasquerade gives packets the machine's address that leave it, and, unless what
-// pods send each other is tracked, those to ClusterIPs of pods: the answer has to come
-// back by the machine.
-func ensureMasquerade(pods netip.Prefix, tracked bool) error {
+// ensureMasquerade gives packets the machine's address that leave it, and, unless the
+// kernel tracks what pods send each other, those to ClusterIPs of pods: the answer has to
+// come back by the machine, which knows what to translate.
+func ensureMasquerade(pods netip.Prefix) error {
 	c, err := nftables.New()
 	if err != nil {
 		return err
@@ -54,7 +50,7 @@ func ensureMasquerade(pods netip.Prefix, tracked bool) error {
 		c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: append(rule, &expr.Masq{})})
 	}
 	add(matchNetwork(destination, pods, expr.CmpOpNeq))
-	if !tracked {
+	if !tracksBridges() {
 		add(matchNetwork(destination, pods, expr.CmpOpEq), matchTranslated())
 	}
 	if err := c.Flush(); err != nil {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -215,6 +217,24 @@ func TestADiskOfTheUsersIsNotUnmounted(t *testing.T) {
 	} {
 		if got := mountedFor(dir, mounts.Parse(test.table)); !slices.Equal(got, test.want) {
 			t.Errorf("%s: the node's own are %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestARuleThatRefusesEveryPacketIsSeen(t *testing.T) {
+	drop, accept := &expr.Verdict{Kind: expr.VerdictDrop}, &expr.Verdict{Kind: expr.VerdictAccept}
+	for name, test := range map[string]struct {
+		exprs []expr.Any
+		want  bool
+	}{
+		"drop":                  {[]expr.Any{drop}, true},
+		"counted and rejected":  {[]expr.Any{&expr.Counter{}, &expr.Reject{}}, true},
+		"accept":                {[]expr.Any{accept}, false},
+		"drop of one interface": {[]expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME}, &expr.Cmp{}, drop}, false},
+		"nothing":               {nil, false},
+	} {
+		if got := refusesAll(&nftables.Rule{Exprs: test.exprs}); got != test.want {
+			t.Errorf("%s: refuses all: %t", name, got)
 		}
 	}
 }

@@ -2,7 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -20,6 +22,9 @@ import (
 // would believe it, until the kubelet has started them again. Pods that went on
 // without us are left alone.
 func MarkStopped(ctx context.Context, l layout.Layout, api kubernetes.Interface) error {
+	// Each write may wait for a webhook that runs in one of these pods.
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
 	running, err := runningPods(ctx, l)
 	if err != nil {
 		return fmt.Errorf("asking containerd for its pods: %w", err)
@@ -28,6 +33,7 @@ func MarkStopped(ctx context.Context, l layout.Layout, api kubernetes.Interface)
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		if running.Has(pod.UID) || !unready(pod, metav1.Now()) {
@@ -35,10 +41,10 @@ func MarkStopped(ctx context.Context, l layout.Layout, api kubernetes.Interface)
 		}
 		_, err := api.CoreV1().Pods(pod.Namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			return fmt.Errorf("pod %s/%s: %w", pod.Namespace, pod.Name, err)
+			failed = append(failed, fmt.Errorf("pod %s/%s: %w", pod.Namespace, pod.Name, err))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 func runningPods(ctx context.Context, l layout.Layout) (sets.Set[types.UID], error) {
