@@ -83,8 +83,8 @@ func (p *planner) dropConditions() {
 
 func (p *planner) reportService() {
 	switch {
-	case p.service != nil:
-		p.setCondition(ConditionService, *p.service)
+	case p.serviceFault != nil:
+		p.setCondition(ConditionService, *p.serviceFault)
 	case p.Service != nil && p.Service.DeletionTimestamp == nil && findCondition(p.Set.Status.Conditions, ConditionService) != nil:
 		p.setCondition(ConditionService, verdict{corev1.ConditionTrue, "ServiceMatches", "the governing Service gives the pods their names"})
 	}

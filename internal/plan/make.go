@@ -66,7 +66,7 @@ type planner struct {
 	recreating      bool // outdated pods must go before any is created
 	awaitingService bool // the user may be about to create the governing Service
 
-	service *verdict // what is wrong with the governing Service, nil for nothing
+	serviceFault *verdict // what is wrong with the governing Service, nil for nothing
 }
 
 func begin(s Snapshot) *planner {

@@ -76,7 +76,7 @@ func (p *planner) place(pod *corev1.Pod) {
 		return
 	}
 	m := &member{ordinal: ordinal, name: pod.Name, pod: pod, action: -1}
-	p.claim(m, ours && selected)
+	p.settleOwner(m, ours && selected)
 	switch {
 	case !ours:
 	case p.ordinals.Contains(ordinal):
@@ -87,8 +87,8 @@ func (p *planner) place(pod *corev1.Pod) {
 	}
 }
 
-// claim decides whether the pod is the set's, and what state it is in.
-func (p *planner) claim(m *member, belongs bool) {
+// settleOwner decides whether the pod is the set's, and what state it is in.
+func (p *planner) settleOwner(m *member, belongs bool) {
 	owner := metav1.GetControllerOfNoCopy(m.pod)
 	switch {
 	case owner != nil && owner.UID != p.Set.UID:

@@ -64,7 +64,7 @@ func (p *planner) inspectService() {
 
 func (p *planner) serviceFails(reason, message string) {
 	p.warn(reason, message)
-	p.service = &verdict{corev1.ConditionFalse, reason, message}
+	p.serviceFault = &verdict{corev1.ConditionFalse, reason, message}
 }
 
 func (p *planner) newService() *corev1.Service {

@@ -56,7 +56,7 @@ func runWithCluster(m *testing.M) (int, error) {
 	klog.SetOutput(logs)
 
 	cfg := config.Default()
-	cfg.DataDir = filepath.Join(dir, "data")
+	cfg.DataDir = dir
 	cfg.SimulatedNodes = 3
 	cfg.APIPort, cfg.KubeletPort = 0, 0
 	cfg.EnforceOwners = true // the strictest that a controller meets
