@@ -26,6 +26,11 @@ import (
 // each: all of it where that is nil.
 type message map[protowire.Number]message
 
+// pair is an entry of a map, of which all is decoded. The decoder takes a key that is said
+// to be longer than its entry for part of what follows, which is something else after
+// picking; so entries are looked at, too.
+var pair = message{1: nil, 2: nil}
+
 // fields are the same by the names they have in Go.
 type fields map[string]message
 
@@ -48,7 +53,7 @@ var decoded = func() map[string]message {
 		}),
 		"PersistentVolumeClaim": only[corev1.PersistentVolumeClaim](fields{"ObjectMeta": metadata}),
 		"Service": only[corev1.Service](fields{
-			"ObjectMeta": metadata, "Spec": only[corev1.ServiceSpec](fields{"ClusterIP": nil, "Selector": nil}),
+			"ObjectMeta": metadata, "Spec": only[corev1.ServiceSpec](fields{"ClusterIP": nil, "Selector": pair}),
 		}),
 	}
 	for kind, object := range maps.Clone(objects) {
@@ -73,7 +78,11 @@ func only[T any](these fields) message {
 func allBut[T any](these ...string) message {
 	m := message{}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		if !slices.Contains(these, field.Name) {
+		switch {
+		case slices.Contains(these, field.Name):
+		case field.Type.Kind() == reflect.Map:
+			m[numberOf[T](field.Name)] = pair
+		default:
 			m[numberOf[T](field.Name)] = nil
 		}
 	}
