@@ -139,10 +139,14 @@ func TestWithoutNftHeadlessServicesWorkAndUpSaysWhatDoesNot(t *testing.T) {
 	lab.Run(t, "up", "--kubeconfig", "")
 }
 
-// pathWithout is a PATH on which everything is found but one program.
+// pathWithout is a PATH on which everything is found but one program, in whose place is one
+// that fails: `ordinal up` looks in /usr/sbin too.
 func pathWithout(t *testing.T, program string) string {
 	t.Helper()
 	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, program), []byte("#!/bin/sh\nexit 127\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, from := range filepath.SplitList(os.Getenv("PATH")) {
 		programs, err := os.ReadDir(from)
 		if err != nil {
