@@ -74,7 +74,7 @@ func (o *upOptions) mustStandBy(l layout.Layout) (dismiss func()) {
 // again is up in the place of a process that has ended. A standby of its own comes
 // first: this process may be killed too.
 func (r *root) again(ctx context.Context, o *upOptions, l layout.Layout) error {
-	if err := toStartAgain(l); err != nil {
+	if err := toStartAgain(l); err != nil { // asked before the log is opened, which makes a deleted directory anew
 		return err
 	}
 	dismiss := o.mustStandBy(l)

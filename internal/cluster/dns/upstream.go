@@ -158,12 +158,14 @@ func (p *present) follow(ctx context.Context, changed func()) {
 			return
 		case <-tick.C:
 		}
-		if now, err := os.ReadFile(p.file); err == nil && !bytes.Equal(now, p.read) {
-			p.read = now
-			now := p.cached()
-			p.log.Info("The machine's resolvers have changed", "resolvers", len(now.up))
-			p.up.Swap(now).up.stop()
-			changed()
+		text, err := os.ReadFile(p.file)
+		if err != nil || bytes.Equal(text, p.read) {
+			continue // a file that is being replaced may be missing for an instant
 		}
+		p.read = text
+		now := p.cached()
+		p.log.Info("The machine's resolvers have changed", "resolvers", len(now.up))
+		p.up.Swap(now).up.stop()
+		changed()
 	}
 }

@@ -23,13 +23,13 @@ func tracksBridges() bool {
 
 // firewallNote says what a firewall of this machine may keep pods from; empty for nothing.
 func firewallNote() string {
-	refusing := refusing()
-	if len(refusing) == 0 {
+	chains := refusing()
+	if len(chains) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("a firewall of this machine refuses what no rule of it allows (%s), which may be the pods' names, API, Services and way outside: "+
 		"allow the interface %s; with ufw: ufw allow in on %[2]s && ufw route allow in on %[2]s; with firewalld: firewall-cmd --permanent --zone=trusted --add-interface=%[2]s && firewall-cmd --reload",
-		strings.Join(refusing, ", "), Bridge)
+		strings.Join(chains, ", "), Bridge)
 }
 
 // refusing lists the chains through which packets to this machine go, or those that it

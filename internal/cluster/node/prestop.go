@@ -96,7 +96,7 @@ func get(ctx context.Context, action *corev1.HTTPGetAction, c *runtimeapi.Contai
 		return fmt.Errorf("calling the preStop hook: %w", err)
 	}
 	response, err := caller.Do(request.WithContext(ctx))
-	if err != nil && strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") { // a hook of before 1.28
+	if err != nil && strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") { // written for kubelets that ignored the scheme
 		request.URL.Scheme = "http"
 		request.Header.Del("Authorization")
 		response, err = caller.Do(request.WithContext(ctx))
