@@ -83,8 +83,8 @@ func (p *planner) dropConditions() {
 
 func (p *planner) reportService() {
 	switch {
-	case p.serviceFault != nil:
-		p.setCondition(ConditionService, *p.serviceFault)
+	case p.serviceState != nil:
+		p.setCondition(ConditionService, *p.serviceState)
 	case p.Service != nil && p.Service.DeletionTimestamp == nil && findCondition(p.Set.Status.Conditions, ConditionService) != nil:
 		p.setCondition(ConditionService, verdict{corev1.ConditionTrue, "ServiceMatches", "the governing Service gives the pods their names"})
 	}
@@ -105,10 +105,19 @@ func (p *planner) availability() verdict {
 		return verdict{corev1.ConditionTrue, "AllAvailable", "no pods are wanted"}
 	case worst == nil:
 		return verdict{corev1.ConditionTrue, "AllAvailable", fmt.Sprintf("%d of %d pods are available", p.ordinals.Count, p.ordinals.Count)}
-	case p.Refused != nil:
+	case p.refused() != nil:
 		return verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
 	}
 	return verdict{corev1.ConditionFalse, worst.state.reason(), worst.name + " " + worst.words}
+}
+
+// refused is the write that keeps the set from its goal, nil for none. It has one without
+// its Service.
+func (p *planner) refused() *Refusal {
+	if p.Refused != nil && p.Refused.Service {
+		return nil
+	}
+	return p.Refused
 }
 
 // reason is the state as the reason of a condition.
@@ -122,7 +131,7 @@ func (s State) reason() string {
 
 // progress is True while something is being done or waited for.
 func (p *planner) progress() verdict {
-	if p.Refused != nil && !p.plan.AtRest() {
+	if p.refused() != nil && !p.plan.AtRest() {
 		return verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
 	}
 	if p.deadlineExceeded() {

@@ -32,6 +32,7 @@ func Make(s Snapshot) Plan {
 		p.truncateHistory()  // revisions beyond the limit go
 		p.awaitAvailable()   // done when every pod is available
 	} else {
+		p.keepNames()    // of a set in deletion, until its pods have ended
 		p.awaitRemoval() // the garbage collector sees to the pods
 	}
 	p.reportStatus()
@@ -63,10 +64,10 @@ type planner struct {
 	beyond    int       // how many wanted ordinals are not among them; none has a pod
 	condemned []*member // pods of ordinals that are not wanted, highest first
 
-	recreating      bool // outdated pods must go before any is created
-	awaitingService bool // the user may be about to create the governing Service
+	recreating bool // outdated pods must go before any is created
 
-	serviceFault *verdict // what is wrong with the governing Service, nil for nothing
+	sharers      []sharer // the sets of the same governing Service; see allSharers
+	serviceState *verdict // what there is to say of the governing Service, nil for nothing
 }
 
 func begin(s Snapshot) *planner {
@@ -101,7 +102,7 @@ func begin(s Snapshot) *planner {
 }
 
 func (p *planner) readAnnotations() {
-	for _, f := range p.switchedOff() {
+	for _, f := range switchedOff(p.Set) {
 		if !slices.Contains(Features(), f) {
 			p.warn("InvalidAnnotation", fmt.Sprintf("annotation %s names %q; it can name %s", DisableAnnotation, f, FeatureNames()))
 		}

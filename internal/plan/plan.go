@@ -4,6 +4,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -70,6 +71,13 @@ type Change struct {
 	Number int64                    // of a revision
 	Labels map[string]string        // besides those there are
 	Owners *[]metav1.OwnerReference // in place of those there are
+	// Annotations are set, or removed where they are nil.
+	Annotations map[string]*string
+	// Service is what a Service's selector, ports and publishing of addresses become.
+	Service *corev1.ServiceSpec
+	// Unmanaged has the API server forget that the fields of a Service were written here:
+	// who applies them server-side would be told of a conflict (KEP-555).
+	Unmanaged bool
 }
 
 // A Wait is something that the plan cannot do yet.

@@ -2,7 +2,6 @@ package plan_test
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -58,24 +57,40 @@ current: A
 	}
 }
 
-// A Service cannot select by expressions; the template's labels match them.
-func TestAServiceSelectsByTheTemplateWhereTheSelectorHasExpressions(t *testing.T) {
+func TestAGoverningServiceIsHeadlessAndGivesNamesBeforePodsAreReady(t *testing.T) {
 	w := parseWorld(t, "set: {spec: {replicas: 1, serviceName: peers}}\ntemplate: A\nhistory: [A]\ncurrent: A")
-	w.Set.Spec.Template.Labels = map[string]string{"app": "web", "tier": "db"}
-	for _, test := range []struct {
-		by   *metav1.LabelSelector
-		want map[string]string
-	}{
-		{&metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}, map[string]string{"app": "web"}},
-		{&metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "app", Operator: "Exists"}}}, w.Set.Spec.Template.Labels},
+	service := plannedService(t, plan.Make(w.snapshot(t)))
+	if service.Spec.ClusterIP != corev1.ClusterIPNone || !service.Spec.PublishNotReadyAddresses || service.Annotations[plan.ServiceMark] == "" {
+		t.Errorf("not a governing Service: %+v", service)
+	}
+	if owners := service.OwnerReferences; len(owners) != 1 || owners[0].UID != w.Set.UID || owners[0].Controller != nil || owners[0].BlockOwnerDeletion != nil {
+		t.Errorf("owned by %v, want the set, which does not wait for it and may share it", owners)
+	}
+}
+
+// What a cache keeps of the managed fields tells as much as they do.
+func TestWhoseAServiceIsIsToldByWhatIsKeptOfItsManagedFields(t *testing.T) {
+	for fields, foreign := range map[string]bool{
+		`{"f:spec":{"f:selector":{}}}`:                                    true,
+		`{"f:spec":{"f:ports":{".":{},"k:{\"port\":80}":{}}}}`:            true,
+		`{"f:metadata":{"f:labels":{"f:a":{}}}}`:                          true,
+		`{"f:metadata":{"f:labels":{".":{}},"f:annotations":{"f:a":{}}}}`: true,
+		`{"f:metadata":{"f:annotations":{"f:a":{}}}}`:                     false,
+		`{"f:metadata":{"f:ownerReferences":{}}}`:                         false,
+		`{"f:status":{}}`: false,
+		`nonsense`:        false,
 	} {
-		w.Set.Spec.Selector = test.by
-		service := plannedService(t, plan.Make(w.snapshot(t)))
-		if got := service.Spec.Selector; !maps.Equal(got, test.want) {
-			t.Errorf("the Service of a set that selects %s selects %v", metav1.FormatLabelSelector(test.by), got)
-		}
-		if service.Spec.ClusterIP != corev1.ClusterIPNone || !service.Spec.PublishNotReadyAddresses || !metav1.IsControlledBy(service, &w.Set) {
-			t.Errorf("not a governing Service: %+v", service)
+		for _, condensed := range []bool{false, true} {
+			w := parseWorld(t, "set: {spec: {replicas: 0, serviceName: peers}}\ntemplate: A\nhistory: [A]\ncurrent: A\nservice: {metadata: {name: peers, annotations: {ordinal.dev/governing-service: \"true\"}}}")
+			w.Service.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "another", Operation: "Update", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}}
+			if condensed {
+				w.Service.ManagedFields = plan.Condense(w.Service.ManagedFields)
+			}
+			p := plan.Make(w.snapshot(t))
+			released := len(p.Actions) == 1 && p.Actions[0].Change.Annotations != nil && p.Actions[0].Change.Service == nil
+			if released != foreign {
+				t.Errorf("%s, condensed %t: given up %t, want %t\n%s", fields, condensed, released, foreign, &p)
+			}
 		}
 	}
 }

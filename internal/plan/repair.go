@@ -32,7 +32,7 @@ func (p *planner) repairMembers() {
 				Why: "its labels do not say which member it is",
 			})
 		}
-		if m.pod.Status.Phase == corev1.PodPending && p.ordinals.Contains(m.ordinal) {
+		if m.pod.Status.Phase == corev1.PodPending && !p.NamespaceEnds && p.ordinals.Contains(m.ordinal) {
 			p.plan.Actions = append(p.plan.Actions, p.missingClaims(m)...)
 		}
 		if !identity.MountsClaims(p.Set, m.pod, m.ordinal) {

@@ -31,10 +31,11 @@ func (p *planner) chooseRevisions() {
 			p.do(Action{Verb: Adopt, Object: r, Why: "it matches spec.selector and nobody owns it"})
 		}
 	}
-	switch decision.Change {
-	case revision.Create:
+	switch {
+	case p.NamespaceEnds: // nothing can be created, nor follow from it
+	case decision.Change == revision.Create:
 		p.do(Action{Verb: Create, Object: p.update, Why: "the pod template is new"})
-	case revision.Renumber:
+	case decision.Change == revision.Renumber:
 		p.do(Action{
 			Verb: Update, Object: p.update, Change: Change{Number: p.update.Revision},
 			Why: "the pod template is that of an earlier revision again",

@@ -14,18 +14,16 @@ func (p *planner) createMissing() {
 	if p.recreating {
 		return
 	}
+	if p.NamespaceEnds { // the API server refuses to create anything in it
+		p.plan.Waits = append(p.plan.Waits, Wait{For: "namespace " + p.Set.Namespace, State: "is being deleted"})
+		return
+	}
 	var blocker *member
 	for _, m := range p.replicas {
 		switch {
 		case m.state == Foreign:
 			p.wait(m, "creating "+m.name)
 		case m.state != Missing:
-		case p.awaitingService:
-			p.plan.Waits = append(p.plan.Waits, Wait{
-				For: "Service " + p.Set.Spec.ServiceName, State: "does not exist yet, and is created if nobody else does",
-				Holds: "creating " + m.name,
-			})
-			return
 		case p.ordered && blocker != nil:
 			p.wait(blocker, "creating "+m.name)
 			return

@@ -1,125 +1,230 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
-	"strings"
+	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"ordinal.dev/ordinal/internal/identity"
 )
 
-// serviceGrace is how long a new set waits for its user to bring the governing
-// Service: many create the Service right after the set, from the same manifest,
-// and would fail if they found it there. Its pods wait too, so that their names
-// resolve from the start.
-const serviceGrace = 300 * time.Millisecond
+const (
+	// serviceGrace is for how long there must have been no governing Service before one
+	// is made: since the set was first seen, or since the Service vanished. Who brings
+	// their own later in a manifest, or replaces it by force (a delete and a create),
+	// must not find ours in its place. Pods do not wait for it.
+	serviceGrace = 5 * time.Second
+	// serviceRetry is the pause after the API server refused to create it: a quota is
+	// not raised by asking, and pods do without meanwhile.
+	serviceRetry = time.Minute
+)
 
-// governService creates the Service that gives the pods their names, if
-// spec.serviceName names one that does not exist. A Service that a user made is
-// never touched; what is wrong with it is said.
+// governService looks after the Service that gives the pods their names. One that
+// spec.serviceName names and nobody brings is made, one for all sets that name it, and
+// follows them for as long as nobody else writes it. Then it is theirs, and like any
+// other Service of a user's it is never touched; what is wrong with it is said.
 func (p *planner) governService() {
-	name := p.Set.Spec.ServiceName
-	if name == "" {
-		return
-	}
-	if p.Service != nil {
+	switch service := p.Service; {
+	case p.Set.Spec.ServiceName == "":
+	case service == nil:
+		p.makeService()
+	case service.DeletionTimestamp != nil: // its name is free when it is gone
+	case !p.madeHere(service):
 		p.inspectService()
+	case takenOver(service):
+		p.releaseService()
+		p.inspectService()
+	default:
+		p.followSets()
+	}
+}
+
+// makeService creates the Service, when there has been none for long enough.
+func (p *planner) makeService() {
+	if !p.enabled(GoverningService) || p.NamespaceEnds {
 		return
 	}
-	if !p.enabled(GoverningService) {
-		return
+	due := latest(p.FirstSeen, p.NoServiceSince).Add(serviceGrace)
+	if !p.ServiceRefused.IsZero() {
+		due = latest(due, p.ServiceRefused.Add(serviceRetry))
+		p.tellRefused()
 	}
-	if left := p.FirstSeen.Add(serviceGrace).Sub(p.Now); left > 0 {
-		p.awaitingService = true
+	if left := due.Sub(p.Now); left > 0 {
 		p.lookAgain(left)
 		return
 	}
+	chosen := p.chooseLabels()
+	if p.governor() != p.Set {
+		p.tellShared(chosen)
+		return
+	}
+	if !chosen.works() {
+		p.serviceFails(reasonNoLabels, "there is no Service "+p.Set.Spec.ServiceName+", and none is made: "+chosen.whyNone())
+		return
+	}
 	p.do(Action{
-		Verb: Create, Object: p.newService(),
-		Why: fmt.Sprintf("spec.serviceName is %s, and there is no such Service to give the pods their names", name),
+		Verb: Create, Object: p.newService(chosen),
+		Why: fmt.Sprintf("spec.serviceName is %s, and there is no such Service to give the pods their names", p.Set.Spec.ServiceName),
 	})
 }
 
-// inspectService warns of a Service that cannot give the pods their names.
-func (p *planner) inspectService() {
-	if p.Service.DeletionTimestamp != nil || metav1.IsControlledBy(p.Service, p.Set) {
+// followSets keeps a Service of ours as its sets want it.
+func (p *planner) followSets() {
+	if !p.enabled(GoverningService) {
 		return
 	}
-	if p.Service.Spec.ClusterIP != corev1.ClusterIPNone {
-		p.serviceFails("ServiceNotHeadless", fmt.Sprintf(
-			"Service %s is not headless, so pods get no names of their own: set its spec.clusterIP to None", p.Service.Name))
+	chosen := p.hold(p.chooseLabels())
+	if p.governor() != p.Set {
+		p.tellShared(chosen)
+		return
 	}
-	if !labels.SelectorFromSet(p.Service.Spec.Selector).Matches(labels.Set(p.Set.Spec.Template.Labels)) ||
-		len(p.Service.Spec.Selector) == 0 {
-		p.serviceFails("ServiceSelectorMismatch", fmt.Sprintf(
-			"Service %s does not select the pods of this set, so their names do not resolve: set its spec.selector to %s",
-			p.Service.Name, labels.FormatLabels(p.serviceSelector())))
+	if change, why := p.serviceDrift(chosen); why != "" {
+		p.do(Action{Verb: Update, Object: p.Service, Change: change, Why: why})
+	} else if ownsFields(p.Service) {
+		p.do(Action{
+			Verb: Update, Object: p.Service, Change: Change{Unmanaged: true},
+			Why: "whoever brings theirs shall not meet a conflict with ours",
+		})
 	}
+	p.tellOurs(chosen)
 }
 
-func (p *planner) serviceFails(reason, message string) {
-	p.warn(reason, message)
-	p.serviceFault = &verdict{corev1.ConditionFalse, reason, message}
+// serviceDrift is the change that makes the Service what it should be, and why; why is
+// empty where it is.
+func (p *planner) serviceDrift(chosen choice) (change Change, why string) {
+	if !chosen.works() {
+		chosen.labels = p.Service.Spec.Selector // names are not taken away for what others do
+	}
+	wanted := p.newService(chosen)
+	if spec := &p.Service.Spec; !maps.Equal(spec.Selector, wanted.Spec.Selector) || !samePorts(spec.Ports, wanted.Spec.Ports) || !spec.PublishNotReadyAddresses {
+		change.Service, why = &wanted.Spec, "it follows the labels of the pods and the ports of their containers"
+	}
+	if release, _ := releaseMetadata(chosen.covered); lacks(p.Service.Labels, release) {
+		change.Labels = release
+		why = cmp.Or(why, "its set is of a Helm release, whose later revisions may bring it")
+	}
+	if lacks(p.Service.Annotations, wanted.Annotations) {
+		change.Annotations = map[string]*string{}
+		for key, value := range wanted.Annotations {
+			change.Annotations[key] = &value
+		}
+		why = cmp.Or(why, "it was made for the set")
+	}
+	if refs := withOwners(p.Service.OwnerReferences, wanted.OwnerReferences); len(refs) > len(p.Service.OwnerReferences) {
+		change.Owners = &refs
+		why = cmp.Or(why, "it gives their pods their names")
+	}
+	return change, why
 }
 
-func (p *planner) newService() *corev1.Service {
+func (p *planner) newService(chosen choice) *corev1.Service {
+	labels, annotations := releaseMetadata(chosen.covered)
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{
-			Name:            p.Set.Spec.ServiceName,
-			Namespace:       p.Set.Namespace,
-			Labels:          p.serviceSelector(),
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(p.Set, identity.SetKind)},
+			Name: p.Set.Spec.ServiceName, Namespace: p.Set.Namespace,
+			Labels: withEntries(chosen.labels, labels), Annotations: withEntries(annotations, map[string]string{ServiceMark: "true"}),
+			OwnerReferences: setOwners(chosen.covered),
 		},
 		Spec: corev1.ServiceSpec{
-			ClusterIP:                corev1.ClusterIPNone,
-			Selector:                 p.serviceSelector(),
-			Ports:                    servicePorts(p.Set.Spec.Template.Spec.Containers),
-			PublishNotReadyAddresses: true,
+			ClusterIP: corev1.ClusterIPNone, Selector: chosen.labels,
+			Ports: p.portsOf(chosen.covered), PublishNotReadyAddresses: true,
 		},
 	}
 }
 
-// serviceSelector is the set's selector in the form a Service understands. A
-// selector with expressions has none; the template's labels, which it matches,
-// stand in for it.
-func (p *planner) serviceSelector() map[string]string {
-	selector := p.Set.Spec.Selector
-	if len(selector.MatchExpressions) > 0 {
-		return p.Set.Spec.Template.Labels
+// keepNames keeps a Service of ours for the pods of a set that is being deleted, or is
+// gone: they have a grace, and a Service has none. Their owner references keep it until
+// the garbage collector has seen the last of them go. Other sets that it governs keep
+// it, too; and pods that are orphaned keep an orphaned Service.
+func (p *planner) keepNames() {
+	left := p.membersLeft()
+	orphaned := slices.Contains(p.Set.Finalizers, metav1.FinalizerOrphanDependents)
+	if p.Set.DeletionTimestamp == nil || orphaned || len(left) == 0 || p.NamespaceEnds || !p.enabled(GoverningService) || len(p.group()) > 0 {
+		return
 	}
-	return selector.MatchLabels
+	owners := podOwners(left)
+	switch service := p.Service; {
+	case service == nil && p.ServiceRefused.IsZero() && p.hadService():
+		chosen := p.choose([]sharer{p.self()})
+		anew := p.newService(chosen)
+		if anew.OwnerReferences = owners; len(anew.Spec.Selector) > 0 {
+			p.do(Action{Verb: Create, Object: anew, Why: "the pods that are left need their names until they have ended"})
+		}
+	case service == nil || service.DeletionTimestamp != nil || !p.madeHere(service) || takenOver(service):
+	case !kept(service, left):
+		refs := withOwners(service.OwnerReferences, owners)
+		p.do(Action{
+			Verb: Update, Object: service, Change: Change{Owners: &refs},
+			Why: "the pods that are left need their names until they have ended",
+		})
+	}
 }
 
-// servicePorts publishes the containers' ports, each once and each with a name,
-// since only named ports have SRV records.
-func servicePorts(containers []corev1.Container) []corev1.ServicePort {
-	var ports []corev1.ServicePort
-	published, named := map[string]bool{}, map[string]bool{}
-	for _, container := range containers {
-		for _, port := range container.Ports {
-			protocol := port.Protocol
-			if protocol == "" {
-				protocol = corev1.ProtocolTCP
-			}
-			number := fmt.Sprintf("%s-%d", strings.ToLower(string(protocol)), port.ContainerPort)
-			name := port.Name
-			if name == "" || named[name] {
-				name = number
-			}
-			if published[number] || named[name] {
-				continue
-			}
-			published[number], named[name] = true, true
-			ports = append(ports, corev1.ServicePort{
-				Name: name, Protocol: protocol, Port: port.ContainerPort,
-				TargetPort: intstr.FromInt32(port.ContainerPort),
-			})
+// membersLeft are the pods of the set that still exist, the lowest ordinal first.
+func (p *planner) membersLeft() []*corev1.Pod {
+	var left []*corev1.Pod
+	for _, m := range slices.Concat(p.replicas, p.condemned) {
+		if m.owned() && m.state != Finished {
+			left = append(left, m.pod)
 		}
 	}
-	return ports
+	return left
+}
+
+// hadService reports whether the set's Service was ours when it was last seen.
+func (p *planner) hadService() bool {
+	c := findCondition(p.Set.Status.Conditions, ConditionService)
+	return p.HadService || c != nil && c.Reason == reasonOurs
+}
+
+// self is the set itself among those that share its Service.
+func (p *planner) self() sharer {
+	return sharer{set: p.Set, revisions: p.history, pods: p.ownPods(), current: p.current.Name, update: p.update.Name}
+}
+
+func (p *planner) ownPods() []*corev1.Pod {
+	var own []*corev1.Pod
+	for _, m := range slices.Concat(p.replicas, p.condemned) {
+		if m.owned() {
+			own = append(own, m.pod)
+		}
+	}
+	return own
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// podOwners are owner references to some of the pods: as many as it needs for one of
+// them to be the last to go, most often, without a write by the garbage collector for
+// each of a thousand.
+func podOwners(pods []*corev1.Pod) []metav1.OwnerReference {
+	const enough = 16
+	var refs []metav1.OwnerReference
+	for _, pod := range pods[:min(enough, len(pods))] {
+		refs = append(refs, metav1.OwnerReference{
+			APIVersion: identity.PodKind.GroupVersion().String(), Kind: identity.PodKind.Kind, Name: pod.Name, UID: pod.UID,
+		})
+	}
+	return refs
+}
+
+// kept reports whether enough pods that are left own the Service: two, or all.
+func kept(service *corev1.Service, left []*corev1.Pod) bool {
+	owning := 0
+	for _, pod := range left {
+		if slices.ContainsFunc(service.OwnerReferences, func(ref metav1.OwnerReference) bool { return ref.UID == pod.UID }) {
+			owning++
+		}
+	}
+	return owning >= min(2, len(left))
 }

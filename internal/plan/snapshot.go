@@ -31,6 +31,21 @@ type Snapshot struct {
 	Revisions []*appsv1.ControllerRevision
 	// Service is the one that spec.serviceName names, nil if there is none.
 	Service *corev1.Service
+	// NoServiceSince is since when there is none, as far as the controller has seen; zero
+	// for as long as it knows.
+	NoServiceSince time.Time
+	// ServiceRefused is when the API server last refused to create it, zero for never.
+	ServiceRefused time.Time
+	// NamespaceEnds is set once the API server has refused a write since the namespace is
+	// being deleted: nothing is made in it any more.
+	NamespaceEnds bool
+	// HadService is set if it was one of ours when it was last seen.
+	HadService bool
+	// Sharing are the other sets of the namespace with the same spec.serviceName.
+	Sharing []Sharer
+	// Neighbours are the pods of the namespace that are not among Pods, where
+	// NeedsNeighbours asks for them.
+	Neighbours []*corev1.Pod
 
 	// Failures remembers, by ordinal, the pods that failed and were replaced.
 	// It is what the last plan returned; nothing is lost if it is empty.
@@ -43,6 +58,12 @@ type Snapshot struct {
 	Disabled []Feature
 }
 
+// A Sharer is another set with the same governing Service, and the revisions that it owns.
+type Sharer struct {
+	Set       *appsv1.StatefulSet
+	Revisions []*appsv1.ControllerRevision
+}
+
 // Failure counts the replacements of one ordinal's failed pods.
 type Failure struct {
 	Count int
@@ -53,6 +74,7 @@ type Failure struct {
 type Refusal struct {
 	Reason  string // as in the event: "FailedCreate"
 	Message string
+	Service bool // it was of the governing Service, which pods do without
 }
 
 // Feature names one improvement over the in-tree controller that can be
@@ -81,14 +103,16 @@ func FeatureNames() string {
 // list of their names.
 const DisableAnnotation = "ordinal.dev/disable"
 
-func (s *Snapshot) enabled(f Feature) bool {
-	return !slices.Contains(s.Disabled, f) && !slices.Contains(s.switchedOff(), f)
+func (s *Snapshot) enabled(f Feature) bool { return s.enabledFor(s.Set, f) }
+
+func (s *Snapshot) enabledFor(set *appsv1.StatefulSet, f Feature) bool {
+	return !slices.Contains(s.Disabled, f) && !slices.Contains(switchedOff(set), f)
 }
 
 // switchedOff lists what the set's annotation switches off.
-func (s *Snapshot) switchedOff() []Feature {
+func switchedOff(set *appsv1.StatefulSet) []Feature {
 	var all []Feature
-	for name := range strings.SplitSeq(s.Set.Annotations[DisableAnnotation], ",") {
+	for name := range strings.SplitSeq(set.Annotations[DisableAnnotation], ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			all = append(all, Feature(name))
 		}

@@ -52,28 +52,46 @@ func made(object Object) string {
 			return " owned by " + owners(o.OwnerReferences)
 		}
 	case *corev1.Service:
-		var ports []string
-		for _, p := range o.Spec.Ports {
-			ports = append(ports, fmt.Sprintf("%s %d/%s", p.Name, p.Port, p.Protocol))
-		}
-		return fmt.Sprintf(" headless for %s on %s", labels.FormatLabels(o.Spec.Selector), strings.Join(ports, ", "))
+		return " headless for " + published(&o.Spec) + " owned by " + owners(o.OwnerReferences)
 	}
 	return ""
 }
 
 // String is the change as words that follow the object's name.
 func (c Change) String() string {
-	var text string
+	var words []string
 	if c.Number != 0 {
-		text += fmt.Sprintf(" to number %d", c.Number)
+		words = append(words, fmt.Sprintf("to number %d", c.Number))
 	}
 	if c.Labels != nil {
-		text += " to be labelled " + labels.FormatLabels(c.Labels)
+		words = append(words, "to be labelled "+labels.FormatLabels(c.Labels))
+	}
+	if c.Service != nil {
+		words = append(words, "to be for "+published(c.Service))
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Annotations)) {
+		if value := c.Annotations[key]; value != nil {
+			words = append(words, fmt.Sprintf("to be annotated %s=%s", key, *value))
+		} else {
+			words = append(words, "to lose the annotation "+key)
+		}
 	}
 	if c.Owners != nil {
-		text += " to be owned by " + owners(*c.Owners)
+		words = append(words, "to be owned by "+owners(*c.Owners))
 	}
-	return text
+	if c.Unmanaged {
+		words = append(words, "to have no field manager")
+	}
+	return " " + strings.Join(words, ", and ")
+}
+
+// published says whom a Service selects, and on which ports.
+func published(spec *corev1.ServiceSpec) string {
+	ports := lines(spec.Ports, func(p corev1.ServicePort) string { return fmt.Sprintf("%s %d/%s", p.Name, p.Port, p.Protocol) })
+	if len(ports) == 0 {
+		ports = []string{"no port"}
+	}
+	return fmt.Sprintf("%s on %s", labels.FormatLabels(spec.Selector), strings.Join(ports, ", "))
 }
 
 func owners(refs []metav1.OwnerReference) string {

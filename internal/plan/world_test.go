@@ -8,6 +8,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
 	"ordinal.dev/ordinal/internal/identity"
@@ -30,6 +32,8 @@ type world struct {
 	Seen *metav1.Duration `json:"seen"`
 	// Template is the revision of the set's template.
 	Template string `json:"template"`
+	// Templates are those of revisions that differ in more than the image.
+	Templates map[string]corev1.PodTemplateSpec `json:"templates"`
 	// History lists the existing revisions, oldest first; "?A" has no owner.
 	History []string `json:"history"`
 	// Current is the revision that the set's status names.
@@ -39,10 +43,20 @@ type world struct {
 	// Claims are names, with optional remarks: see claim.
 	Claims []string `json:"claims"`
 	// Service is spec.serviceName's, if it exists.
-	Service  *corev1.Service      `json:"service"`
-	Failures map[int]plan.Failure `json:"failures"`
-	Refused  *plan.Refusal        `json:"refused"`
-	Disabled []plan.Feature       `json:"disabled"`
+	Service *corev1.Service `json:"service"`
+	// Absent is for how long there has been none; an hour if not given.
+	Absent *metav1.Duration `json:"absent"`
+	// HadService and ServiceRefused are as in a snapshot; the latter an age.
+	HadService     bool             `json:"hadService"`
+	ServiceRefused *metav1.Duration `json:"serviceRefused"`
+	NamespaceEnds  bool             `json:"namespaceEnds"`
+	// Sharing are other sets with the same spec.serviceName, Neighbours other pods of the
+	// namespace: see neighbour.
+	Sharing    []appsv1.StatefulSet `json:"sharing"`
+	Neighbours []string             `json:"neighbours"`
+	Failures   map[int]plan.Failure `json:"failures"`
+	Refused    *plan.Refusal        `json:"refused"`
+	Disabled   []plan.Feature       `json:"disabled"`
 }
 
 func parseWorld(t testing.TB, text string) *world {
@@ -57,14 +71,17 @@ func parseWorld(t testing.TB, text string) *world {
 	if set.CreationTimestamp.IsZero() {
 		set.CreationTimestamp = metav1.NewTime(now.Add(-time.Hour))
 	}
-	set.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
-	set.Spec.Template.Labels = map[string]string{"app": "web"}
-	container := corev1.Container{Name: "app"}
-	if len(set.Spec.Template.Spec.Containers) > 0 {
-		container = set.Spec.Template.Spec.Containers[0]
+	if set.Spec.Selector == nil {
+		set.Spec.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}
 	}
-	container.Image = "app:" + w.Template
-	set.Spec.Template.Spec.Containers = []corev1.Container{container}
+	set.Spec.Template = w.template(w.Template)
+	if w.Service != nil {
+		w.Service.Namespace = "default"
+	}
+	for i := range w.Sharing {
+		other := &w.Sharing[i]
+		other.Namespace, other.UID, other.Spec.ServiceName = "default", types.UID("uid-"+other.Name), set.Spec.ServiceName
+	}
 	if w.Current != "" {
 		set.Status.CurrentRevision = w.revision(w.Current, 0).Name
 	}
@@ -74,13 +91,30 @@ func parseWorld(t testing.TB, text string) *world {
 // revision makes the revision of an image.
 func (w *world) revision(image string, number int64) *appsv1.ControllerRevision {
 	set := w.Set.DeepCopy()
-	set.Spec.Template.Spec.Containers[0].Image = "app:" + image
+	set.Spec.Template = w.template(image)
 	r, err := revision.New(set, number, 0)
 	if err != nil {
 		panic(err)
 	}
 	r.CreationTimestamp = w.Set.CreationTimestamp
 	return r
+}
+
+// template is the pod template of an image's revision.
+func (w *world) template(image string) corev1.PodTemplateSpec {
+	template := *w.Set.Spec.Template.DeepCopy()
+	if other, has := w.Templates[image]; has {
+		template = *other.DeepCopy()
+	}
+	if template.Labels == nil {
+		template.Labels = map[string]string{"app": "web"}
+	}
+	if len(template.Spec.Containers) == 0 {
+		template.Spec.Containers = []corev1.Container{{Name: "app"}}
+	}
+	template.Spec.Containers = template.Spec.Containers[:1]
+	template.Spec.Containers[0].Image = "app:" + image
+	return template
 }
 
 // collided is the name of an image's revision after one collision.
@@ -96,7 +130,19 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 	}
 	s := plan.Snapshot{
 		Now: now, FirstSeen: now.Add(-age), Set: w.Set.DeepCopy(), Service: w.Service.DeepCopy(), Failures: w.Failures,
-		Refused: w.Refused, Disabled: w.Disabled, Claims: map[string]*corev1.PersistentVolumeClaim{},
+		Refused: w.Refused, Disabled: w.Disabled, HadService: w.HadService, NamespaceEnds: w.NamespaceEnds, Claims: map[string]*corev1.PersistentVolumeClaim{},
+	}
+	if w.Absent != nil {
+		s.NoServiceSince = now.Add(-w.Absent.Duration)
+	}
+	if w.ServiceRefused != nil {
+		s.ServiceRefused = now.Add(-w.ServiceRefused.Duration)
+	}
+	for i := range w.Sharing {
+		s.Sharing = append(s.Sharing, plan.Sharer{Set: w.Sharing[i].DeepCopy()})
+	}
+	for _, line := range w.Neighbours {
+		s.Neighbours = append(s.Neighbours, w.neighbour(t, line))
 	}
 	for i, name := range w.History {
 		r := w.revision(strings.TrimPrefix(name, "?"), int64(i+1))
@@ -140,7 +186,8 @@ func (w *world) pod(t *testing.T, line string) *corev1.Pod {
 		}
 	}
 	_, ordinal, _ := identity.Parse(fields[0]) // 0 for a name that is no member's
-	pod := identity.NewPod(&w.Set, &w.Set.Spec.Template, w.revision(fields[1], 0).Name, ordinal)
+	template := w.template(fields[1])
+	pod := identity.NewPod(&w.Set, &template, w.revision(fields[1], 0).Name, ordinal)
 	pod.Name, pod.UID = fields[0], "uid-pod"
 	pod.Labels[appsv1.StatefulSetPodNameLabel] = pod.Name
 	pod.CreationTimestamp = metav1.NewTime(now.Add(-age))
@@ -150,6 +197,36 @@ func (w *world) pod(t *testing.T, line string) *corev1.Pod {
 			t.Fatalf("pod %q: no such state as %s", line, state)
 		}
 		set(pod, metav1.NewTime(now.Add(-age)))
+	}
+	return pod
+}
+
+// neighbour parses "NAME LABELS [REMARK]…": terminating; succeeded; of SET, for a pod of
+// that set.
+func (w *world) neighbour(t *testing.T, line string) *corev1.Pod {
+	t.Helper()
+	fields := strings.Fields(line)
+	by, err := labels.ConvertSelectorToLabelsMap(fields[1])
+	if err != nil {
+		t.Fatalf("neighbour %q: %v", line, err)
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fields[0], Namespace: "default", UID: types.UID("uid-" + fields[0]), Labels: by}}
+	for i := 2; i < len(fields); i++ {
+		switch fields[i] {
+		case "terminating":
+			pod.DeletionTimestamp = &metav1.Time{Time: now}
+		case "succeeded":
+			pod.Status.Phase = corev1.PodSucceeded
+		case "of":
+			i++
+			yes := true
+			pod.Spec.Subdomain = w.Set.Spec.ServiceName
+			pod.OwnerReferences = []metav1.OwnerReference{{
+				APIVersion: "apps/v1", Kind: "StatefulSet", Name: fields[i], UID: types.UID("uid-" + fields[i]), Controller: &yes,
+			}}
+		default:
+			t.Fatalf("neighbour %q: no such remark as %s", line, fields[i])
+		}
 	}
 	return pod
 }

@@ -1,0 +1,246 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// A Service selects by labels alone, and has to select every member of every revision
+// in use, at all times, and nobody else. For one set whose selector is labels, these are
+// the ones. Otherwise labels are looked for that all members have.
+
+// identityKeys are the labels by which applications are told apart, as charts and
+// kustomizations write them; they stay what they are from release to release.
+var identityKeys = []string{
+	"app", "k8s-app", "name", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component",
+	"app.kubernetes.io/part-of", "release", "component", "tier", "role",
+}
+
+// releaseKeys are labels that change with a release, or from pod to pod: nothing is ever
+// selected by them.
+var releaseKeys = []string{
+	"helm.sh/chart", "chart", "app.kubernetes.io/version", "version", "pod-template-hash",
+	appsv1.StatefulSetRevisionLabel, appsv1.StatefulSetPodNameLabel, appsv1.PodIndexLabel,
+}
+
+// choice is by which labels the governing Service selects, and whose pods.
+type choice struct {
+	labels   map[string]string
+	covered  []*appsv1.StatefulSet // whose pods it gives their names, the oldest first
+	left     []*appsv1.StatefulSet // whose it does not
+	stranger string                // a pod that is no member and would be selected, too
+}
+
+// works reports whether a Service that selects so gives members their names and nobody
+// else.
+func (c choice) works() bool { return len(c.labels) > 0 && c.stranger == "" }
+
+// NeedsNeighbours reports whether a plan has to know the other pods of the namespace: to
+// find labels that members have and nobody else.
+func NeedsNeighbours(set *appsv1.StatefulSet, sharing []Sharer, service *corev1.Service) bool {
+	if set.Spec.ServiceName == "" {
+		return false
+	}
+	ours := service != nil && service.Annotations[ServiceMark] != ""
+	return len(sharing) > 0 || set.Spec.Selector != nil && len(set.Spec.Selector.MatchExpressions) > 0 ||
+		ours && !maps.Equal(service.Spec.Selector, set.Spec.Selector.MatchLabels)
+}
+
+// chooseLabels finds the labels for as many of the sets as have some in common, the
+// oldest first: a set that comes later takes no names from one that has them.
+func (p *planner) chooseLabels() choice { return p.choose(p.group()) }
+
+// hold keeps a Service selecting as it does where another choice would take their names
+// from sets that have them.
+func (p *planner) hold(chosen choice) choice {
+	if len(p.Sharing) == 0 {
+		return chosen
+	}
+	held := choice{labels: p.Service.Spec.Selector}
+	selector := labels.SelectorFromSet(held.labels)
+	for _, s := range p.group() {
+		if selector.Matches(labels.Set(s.commonLabels())) {
+			held.covered = append(held.covered, s.set)
+		} else {
+			held.left = append(held.left, s.set)
+		}
+	}
+	if len(held.covered) <= len(chosen.covered) {
+		return chosen
+	}
+	held.stranger = p.stranger(held.labels, held.covered)
+	return held
+}
+
+func (p *planner) choose(group []sharer) choice {
+	var best choice
+	for i, s := range group {
+		covering := make([]sharer, 0, i+1)
+		for _, other := range group[:i] {
+			if slices.Contains(best.covered, other.set) {
+				covering = append(covering, other)
+			}
+		}
+		found := p.labelsFor(append(covering, s))
+		if found.works() || len(best.covered) == 0 {
+			found.left = best.left
+			best = found
+			continue
+		}
+		best.left = append(best.left, s.set)
+	}
+	return best
+}
+
+// labelsFor are labels that all members of these sets have and nobody else. Where there
+// are none, stranger is a pod that has the best ones, too.
+func (p *planner) labelsFor(group []sharer) choice {
+	var c choice
+	for _, s := range group {
+		c.covered = append(c.covered, s.set)
+	}
+	if only := group[0].set.Spec.Selector; len(group) == 1 && len(only.MatchExpressions) == 0 && !p.hasEnding() {
+		c.labels = only.MatchLabels // whatever else has them, the user has said that they are the set's
+		return c
+	}
+	var first choice
+	for _, candidate := range p.candidates(group) {
+		if len(candidate) == 0 {
+			continue
+		}
+		c.labels, c.stranger = candidate, p.stranger(candidate, c.covered)
+		if c.stranger == "" {
+			return c
+		}
+		if first.labels == nil {
+			first = c
+		}
+	}
+	if first.labels == nil {
+		first.covered = c.covered
+	}
+	return first
+}
+
+// candidates are selections that include every member, the widest first: by the labels
+// that the selectors ask for; with those by which applications are told apart; with all
+// that do not change with a release; and with those that the selectors let differ. Each
+// comes first as the members of sets that end have it, too.
+func (p *planner) candidates(group []sharer) []map[string]string {
+	var sure, identity, steady, all map[string]string
+	for i, s := range group {
+		asked, common := askedFor(s.set.Spec.Selector), s.commonLabels()
+		known := withEntries(asked, only(common, func(key string) bool { return slices.Contains(identityKeys, key) }))
+		kept := withEntries(asked, only(common, func(key string) bool {
+			return !slices.Contains(releaseKeys, key) && !mayDiffer(s.set.Spec.Selector, key)
+		}))
+		fixed := withEntries(asked, only(common, func(key string) bool { return !slices.Contains(releaseKeys, key) }))
+		if i == 0 {
+			sure, identity, steady, all = asked, known, kept, fixed
+			continue
+		}
+		sure, identity, steady, all = shared(sure, asked), shared(identity, known), shared(steady, kept), shared(all, fixed)
+	}
+	var candidates []map[string]string
+	for _, candidate := range []map[string]string{sure, identity, steady, all} {
+		ending := candidate
+		for _, pod := range p.Neighbours {
+			if p.ending(pod) {
+				ending = shared(ending, pod.Labels)
+			}
+		}
+		candidates = append(candidates, ending, candidate)
+	}
+	return candidates
+}
+
+// askedFor are the labels that a selector asks for with one value: no template without
+// them is ever accepted.
+func askedFor(selector *metav1.LabelSelector) map[string]string {
+	asked := withEntries(selector.MatchLabels)
+	for _, e := range selector.MatchExpressions {
+		if e.Operator == metav1.LabelSelectorOpIn && len(e.Values) == 1 {
+			asked[e.Key] = e.Values[0]
+		}
+	}
+	return asked
+}
+
+// mayDiffer reports whether a selector lets pods differ in the label.
+func mayDiffer(selector *metav1.LabelSelector, key string) bool {
+	return slices.ContainsFunc(selector.MatchExpressions, func(e metav1.LabelSelectorRequirement) bool {
+		return e.Key == key && e.Operator == metav1.LabelSelectorOpIn && len(e.Values) > 1
+	})
+}
+
+// commonLabels are those that all templates in use and all pods of the set have.
+func (s sharer) commonLabels() map[string]string {
+	var common map[string]string
+	for i, template := range s.templates() {
+		if i == 0 {
+			common = template.Labels
+		} else {
+			common = shared(common, template.Labels)
+		}
+	}
+	for _, pod := range s.pods {
+		common = shared(common, pod.Labels)
+	}
+	return common
+}
+
+func shared(a, b map[string]string) map[string]string {
+	return only(a, func(key string) bool {
+		value, has := b[key]
+		return has && value == a[key]
+	})
+}
+
+func only(all map[string]string, wanted func(key string) bool) map[string]string {
+	some := maps.Clone(all)
+	maps.DeleteFunc(some, func(key, _ string) bool { return !wanted(key) })
+	return some
+}
+
+// stranger names a pod of the namespace that the labels select and that is a member of
+// none of the sets. One that has ended is never published.
+func (p *planner) stranger(by map[string]string, members []*appsv1.StatefulSet) string {
+	selector, name := labels.SelectorFromSet(by), ""
+	for _, pod := range p.Neighbours {
+		if name != "" && name < pod.Name {
+			continue // the same one each time
+		}
+		hasEnded := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+		ofMember := slices.ContainsFunc(members, func(set *appsv1.StatefulSet) bool { return metav1.IsControlledBy(pod, set) })
+		if !hasEnded && !ofMember && selector.Matches(labels.Set(pod.Labels)) && !p.ending(pod) {
+			name = pod.Name
+		}
+	}
+	return name
+}
+
+func (p *planner) hasEnding() bool { return slices.ContainsFunc(p.Neighbours, p.ending) }
+
+// whyNone says why no labels were found.
+func (c choice) whyNone() string {
+	if c.stranger != "" {
+		return fmt.Sprintf("pod %s has every label that all pods of %s have", c.stranger, names(c.covered))
+	}
+	return "there is no label that all pods of " + names(c.covered) + " have"
+}
+
+// names are the sets, for a person.
+func names(sets []*appsv1.StatefulSet) string {
+	kind := "StatefulSet "
+	if len(sets) > 1 {
+		kind = "StatefulSets "
+	}
+	return kind + strings.Join(lines(sets, func(set *appsv1.StatefulSet) string { return set.Name }), ", ")
+}
