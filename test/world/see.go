@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -39,6 +40,23 @@ func (w *World) Claim(name string) *corev1.PersistentVolumeClaim {
 func (w *World) Service(name string) *corev1.Service {
 	service, err := w.informers.Core().V1().Services().Lister().Services(w.Namespace).Get(name)
 	return found(service, err)
+}
+
+// Hostnames are those that a Service publishes with addresses, sorted.
+func (w *World) Hostnames(service string) []string {
+	of := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: service})
+	endpoints, err := w.informers.Discovery().V1().EndpointSlices().Lister().EndpointSlices(w.Namespace).List(of)
+	w.Must(err)
+	var names []string
+	for _, slice := range endpoints {
+		for _, endpoint := range slice.Endpoints {
+			if endpoint.Hostname != nil {
+				names = append(names, *endpoint.Hostname)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // found turns the only error a lister has, not found, into nil.
@@ -146,6 +164,16 @@ func (w *World) AllGone() error {
 	}
 	if pods := w.Pods(); len(pods) > 0 {
 		return fmt.Errorf("pods are still there: %v", Names(pods))
+	}
+	return nil
+}
+
+// AllTerminating objects while a pod is there that is not being deleted.
+func (w *World) AllTerminating() error {
+	for _, pod := range w.Pods() {
+		if pod.DeletionTimestamp == nil {
+			return fmt.Errorf("%s is not being deleted", pod.Name)
+		}
 	}
 	return nil
 }

@@ -76,6 +76,7 @@ func (w *World) watch() {
 	for _, informer := range []cache.SharedIndexInformer{
 		apps.StatefulSets().Informer(), apps.ControllerRevisions().Informer(),
 		core.PersistentVolumeClaims().Informer(), core.Services().Informer(), core.Events().Informer(),
+		w.informers.Discovery().V1().EndpointSlices().Informer(),
 	} {
 		_, err := informer.AddEventHandler(note)
 		w.Must(err)
