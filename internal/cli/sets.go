@@ -15,7 +15,7 @@ import (
 
 	"github.com/go-logr/logr"
 
-	"ordinal.dev/ordinal/internal/controller"
+	"ordinal.dev/ordinal/internal/controller/snapshot"
 	"ordinal.dev/ordinal/internal/plan"
 )
 
@@ -74,7 +74,7 @@ var errNoSet = errors.New("there is no StatefulSet")
 
 // snapshot is what the controller would see of the set now.
 func (t *setTarget) snapshot(ctx context.Context) (plan.Snapshot, error) {
-	s, err := controller.Load(ctx, t.reader, t.namespace, t.name, time.Now())
+	s, err := snapshot.Load(ctx, t.reader, t.namespace, t.name, time.Now())
 	if apierrors.IsNotFound(err) {
 		return s, fmt.Errorf("%w %s in namespace %s; see: ordinal kubectl get sts -A", errNoSet, t.name, t.namespace)
 	}

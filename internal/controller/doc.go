@@ -20,4 +20,13 @@
 //
 // All decisions are in package plan. This package imports nothing of
 // k8s.io/kubernetes, and may run several times in one process.
+//
+// It joins the rooms below it, none of which knows it:
+//   - snapshot: what plans are made from, out of the caches or from the API server;
+//   - apply: a plan carried out;
+//   - queue: when a set is planned again, and in which order;
+//   - report: status, events and metrics;
+//   - apiclient: connections to the API server.
+//
+// The packages kinds and timing are what the rooms share.
 package controller

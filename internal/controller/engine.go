@@ -2,17 +2,20 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"ordinal.dev/ordinal/internal/controller/apply"
+	"ordinal.dev/ordinal/internal/controller/kinds"
+	"ordinal.dev/ordinal/internal/controller/queue"
+	"ordinal.dev/ordinal/internal/controller/report"
+	"ordinal.dev/ordinal/internal/controller/snapshot"
 	"ordinal.dev/ordinal/internal/plan"
 )
 
@@ -20,15 +23,15 @@ import (
 // keeps the queue, and says what time it is. Package sim runs it so. It is for
 // one goroutine.
 type Engine struct {
-	view       *cachedView
+	cache      *snapshot.Cache
 	reconciler *reconciler
 }
 
 // Surroundings are what an Engine acts on.
 type Surroundings struct {
 	Client   client.Client // makes the writes
-	Fresh    client.Reader // reads what is so at this moment
-	Recorder Recorder
+	Live     client.Reader // reads from the API server, never from a cache
+	Recorder report.Recorder
 	Clock    clock.PassiveClock
 	Disabled []plan.Feature
 }
@@ -36,19 +39,10 @@ type Surroundings struct {
 // NewEngine makes an engine with empty caches. Its writes are made one after the
 // other, and it has no metrics.
 func NewEngine(s Surroundings) *Engine {
-	view := &cachedView{stores: map[kind]toolscache.Indexer{}}
-	for _, object := range Kinds() {
-		all := indexers(object)
-		all[toolscache.NamespaceIndex] = toolscache.MetaNamespaceIndexFunc
-		view.stores[kindOf(object)] = toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, all)
-	}
-	r := newReconciler(view, s, DefaultOptions().Workers, nil)
-	r.executor.each = func(n int, do func(int)) {
-		for i := range n {
-			do(i)
-		}
-	}
-	return &Engine{view, r}
+	cache := snapshot.NewEmptyCache()
+	r := newReconciler(cache, s, DefaultOptions().Workers, nil)
+	r.writer.Each = apply.InSequence
+	return &Engine{cache, r}
 }
 
 // A Call is a set that is to be reconciled, in a while or at once.
@@ -61,18 +55,9 @@ type Call struct {
 // a resourceVersion, and returns which sets are to be reconciled. The objects are
 // kept, and stripped of what plans do not read.
 func (e *Engine) Replace(example client.Object, list []client.Object, version string) ([]Call, error) {
-	store := e.view.stores[kindOf(example)]
-	isFirst := e.view.version(kindOf(example)) == ""
-	before := map[string]client.Object{}
-	for _, was := range store.List() {
-		before[client.ObjectKeyFromObject(was.(client.Object)).String()] = was.(client.Object)
-	}
-	items := make([]any, len(list))
-	for i, object := range list {
-		strip(object)
-		items[i] = object
-	}
-	if err := store.Replace(items, version); err != nil {
+	isFirst := e.cache.Version(kinds.Of(example)) == ""
+	before, err := e.cache.Replace(example, list, version)
+	if err != nil {
 		return nil, err
 	}
 	var calls []Call
@@ -80,14 +65,14 @@ func (e *Engine) Replace(example client.Object, list []client.Object, version st
 		key := client.ObjectKeyFromObject(is).String()
 		was := before[key]
 		delete(before, key)
-		w := decisive
+		s := queue.Actionable
 		if !isFirst {
-			w = weigh(was, is)
+			s = queue.SignificanceOf(was, is)
 		}
-		calls = append(calls, e.calls(w, was, is)...)
+		calls = append(calls, e.calls(s, was, is)...)
 	}
 	for _, key := range slices.Sorted(maps.Keys(before)) { // in an order that comes again
-		calls = append(calls, e.calls(decisive, before[key])...)
+		calls = append(calls, e.calls(queue.Actionable, before[key])...)
 	}
 	return calls, nil
 }
@@ -96,37 +81,26 @@ func (e *Engine) Replace(example client.Object, list []client.Object, version st
 // returns which sets are to be reconciled. The object is kept, and stripped of what
 // plans do not read.
 func (e *Engine) Observe(object client.Object, gone bool) ([]Call, error) {
-	store := e.view.stores[kindOf(object)]
-	strip(object)
-	old, _, err := store.Get(object)
+	was, err := e.cache.Observe(object, gone)
 	if err != nil {
 		return nil, err
 	}
 	if gone {
-		err = store.Delete(object)
-	} else {
-		err = store.Update(object)
+		return e.calls(queue.Actionable, was, object), nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("keep %s: %w", object.GetName(), err)
-	}
-	was, _ := old.(client.Object)
-	if gone {
-		return e.calls(decisive, was, object), nil
-	}
-	return e.calls(weigh(was, object), was, object), nil
+	return e.calls(queue.SignificanceOf(was, object), was, object), nil
 }
 
-// calls are those for the sets that a change of this weight concerns, by what the
+// calls are those for the sets that a change of this significance concerns, by what the
 // object was and is; nil objects concern none.
-func (e *Engine) calls(w weight, objects ...client.Object) []Call {
+func (e *Engine) calls(s queue.Significance, objects ...client.Object) []Call {
 	var calls []Call
 	for _, object := range objects {
 		if object == nil {
 			continue
 		}
-		for _, set := range e.view.concerns(context.Background(), object) {
-			if in, ok := e.reconciler.due(w, set.NamespacedName); ok {
+		for _, set := range e.cache.SetsOf(context.Background(), object) {
+			if in, ok := e.reconciler.due(s, set.NamespacedName); ok {
 				calls = append(calls, Call{set.NamespacedName, in})
 			}
 		}
@@ -145,13 +119,10 @@ func (e *Engine) Reconcile(ctx context.Context, set types.NamespacedName) (recon
 // nothing where a plan would have to wait, or to look at the API server before.
 func (e *Engine) Due(ctx context.Context, set types.NamespacedName) []plan.Action {
 	r, m := e.reconciler, e.reconciler.memories.of(set)
-	if !m.caughtUp || m.expectations.pending(r.view) != "" {
+	s, err := snapshot.Take(ctx, e.cache, set, r.clock.Now())
+	if err != nil || m.uid != s.Set.UID || !m.freshness.Trusts(&s) || m.writes.Expectations.Pending(e.cache) != "" {
 		return nil
 	}
-	snapshot, err := load(ctx, r.view, set, r.clock.Now())
-	if err != nil || m.uid != snapshot.Set.UID || lostRevision(&snapshot) != m.lost {
-		return nil
-	}
-	r.recall(&snapshot, m)
-	return plan.Make(snapshot).Actions
+	r.recall(&s, m)
+	return plan.Make(s).Actions
 }

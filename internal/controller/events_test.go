@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -9,28 +11,50 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"ordinal.dev/ordinal/internal/controller/report"
+	"ordinal.dev/ordinal/internal/controller/timing"
 	"ordinal.dev/ordinal/internal/plan"
 )
 
-// told returns the events of this reason.
-func (w *world) told(reason string) []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var all []string
-	for _, e := range w.events {
-		if strings.HasPrefix(e, reason+": ") {
-			all = append(all, e)
+func TestAWarningIsRecordedOnceForAsLongAsItHolds(t *testing.T) {
+	set := web(0)
+	set.Spec.ServiceName = "peers"
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "peers"}, Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1", Selector: map[string]string{"app": "web"}}}
+	w := newWorld(t, set, service)
+	warnings := func() (n int) {
+		for _, e := range w.Events {
+			if strings.HasPrefix(e, "ServiceNotHeadless") {
+				n++
+			}
 		}
+		return n
 	}
-	return all
+	setClusterIP := func(ip string) {
+		service.Spec.ClusterIP = ip
+		if err := w.API.Update(context.Background(), service); err != nil {
+			t.Fatal(err)
+		}
+		w.settle()
+	}
+	w.settle()
+	w.settle()
+	if warnings() != 1 {
+		t.Errorf("told %d times, want once: %q", warnings(), w.Events)
+	}
+	setClusterIP(corev1.ClusterIPNone)
+	setClusterIP("10.0.0.1")
+	if warnings() != 2 {
+		t.Errorf("told %d times, want again when it is wrong again: %q", warnings(), w.Events)
+	}
 }
 
 func TestWhatWasDoneIsToldInOneEventWhenTheSetIsAtRest(t *testing.T) {
 	w := newWorld(t, web(3))
 	w.settle()
-	told := w.told("SuccessfulCreate")
+	told := w.Told("SuccessfulCreate")
 	if len(told) != 1 {
 		t.Fatalf("told %q, want one event", told)
 	}
@@ -40,93 +64,84 @@ func TestWhatWasDoneIsToldInOneEventWhenTheSetIsAtRest(t *testing.T) {
 		}
 	}
 	w.settle()
-	if again := w.told("SuccessfulCreate"); len(again) != 1 {
+	if again := w.Told("SuccessfulCreate"); len(again) != 1 {
 		t.Errorf("told again: %q", again)
 	}
 }
 
 func TestWhatWasDoneIsToldAtMostASecondLateWhileASetMoves(t *testing.T) {
 	w := newWorld(t, web(3))
-	if _, result, err := w.reconcile(); err != nil || len(w.events) > 0 || result.RequeueAfter != statusDelay {
-		t.Fatalf("at once: told %q, %+v, %v; want nothing yet, and another look after %s", w.events, result, err, statusDelay)
+	if _, result, err := w.reconcile(); err != nil || len(w.Events) > 0 || result.RequeueAfter != timing.StatusDelay {
+		t.Fatalf("at once: told %q, %+v, %v; want nothing yet, and another look after %s", w.Events, result, err, timing.StatusDelay)
 	}
-	w.clock.Step(statusDelay)
-	if _, _, err := w.reconcile(); err != nil || len(w.told("SuccessfulCreate")) != 1 {
-		t.Errorf("after %s: told %q, %v", statusDelay, w.events, err)
+	w.Clock.Step(timing.StatusDelay)
+	if _, _, err := w.reconcile(); err != nil || len(w.Told("SuccessfulCreate")) != 1 {
+		t.Errorf("after %s: told %q, %v", timing.StatusDelay, w.Events, err)
 	}
 }
 
+// otherSetsHaveMuchToTell uses up the events that may be recorded at once.
+func (w *world) otherSetsHaveMuchToTell() {
+	var m report.Memory
+	for i := range 25 {
+		w.r.reporter.WritesOf(web(1), &m).Done(plan.Event{Reason: fmt.Sprint("Reason", i)})
+	}
+	written := func() error { return nil }
+	if _, err := w.r.reporter.Report(web(1), &plan.Plan{}, report.Progress{}, &m, written); err != nil || len(w.Events) != 25 {
+		w.T.Fatalf("%d events are recorded, want 25 (%v)", len(w.Events), err)
+	}
+	w.Events, w.About = nil, nil
+}
+
+// warnedAgain is when a warning that still holds is recorded again.
+const warnedAgain = 30 * time.Minute
+
 func TestNewsWaitForRoomAndAreFewerForIt(t *testing.T) {
 	w := newWorld(t, web(1))
-	w.r.newsLimit.ReserveN(w.clock.Now(), newsAtOnce) // other sets have much to tell
+	w.otherSetsHaveMuchToTell()
 	w.settle()
-	if status := w.set().Status; status.ReadyReplicas != 1 || len(w.events) > 0 {
-		t.Fatalf("%d ready replicas in the status, told %q: want one, and nothing yet", status.ReadyReplicas, w.events)
+	if status := w.Set().Status; status.ReadyReplicas != 1 || len(w.Events) > 0 {
+		t.Fatalf("%d ready replicas in the status, told %q: want one, and nothing yet", status.ReadyReplicas, w.Events)
 	}
-	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To(int32(2)) })
+	w.Change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To(int32(2)) })
 	w.settle()
 	_, result, err := w.reconcile()
-	if err != nil || len(w.events) > 0 || result.RequeueAfter != time.Second/newsPerSecond {
-		t.Fatalf("told %q, %+v, %v: want nothing yet, and another look when there is room", w.events, result, err)
+	if err != nil || len(w.Events) > 0 || result.RequeueAfter != time.Second/10 {
+		t.Fatalf("told %q, %+v, %v: want nothing yet, and another look when there is room", w.Events, result, err)
 	}
-	w.clock.Step(result.RequeueAfter)
+	w.Clock.Step(result.RequeueAfter)
 	if _, result, err = w.reconcile(); err != nil || result.RequeueAfter != 0 {
 		t.Errorf("%+v, %v: want no other look", result, err)
 	}
-	if told := w.told("SuccessfulCreate"); len(told) != 1 || !strings.Contains(told[0], "Pod web-0") || !strings.Contains(told[0], "Pod web-1") {
-		t.Errorf("told %q: want one event of both pods", w.events)
+	if told := w.Told("SuccessfulCreate"); len(told) != 1 || !strings.Contains(told[0], "Pod web-0") || !strings.Contains(told[0], "Pod web-1") {
+		t.Errorf("told %q: want one event of both pods", w.Events)
 	}
 }
 
 func TestWarningsDoNotWaitForNews(t *testing.T) {
 	w := newWorld(t, web(1))
-	w.r.newsLimit.ReserveN(w.clock.Now(), newsAtOnce)
-	w.refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-0", errors.New("no room"))
+	w.otherSetsHaveMuchToTell()
+	w.Refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-0", errors.New("no room"))
 	_, _, _ = w.reconcile() // the refusal is what is asked for
 	_, _, _ = w.reconcile()
-	if told := w.told("FailedCreate"); len(told) != 1 {
-		t.Errorf("told %q: want the failure", w.events)
+	if told := w.Told("FailedCreate"); len(told) != 1 {
+		t.Errorf("told %q: want the failure", w.Events)
 	}
 }
 
 func TestTheStatusTellsNoMoreOfARefusalThanAnEvent(t *testing.T) {
+	const longest = 1024 // the API takes no more of an event
 	w := newWorld(t, web(1))
-	w.refuse["create pods"] = errors.New(strings.Repeat("no ", 1000))
+	w.Refuse["create pods"] = errors.New(strings.Repeat("no ", 1000))
 	_, _, _ = w.reconcile() // the refusal is what is asked for
 	_, _, _ = w.reconcile()
-	for _, c := range w.set().Status.Conditions {
-		if c.Reason != "FailedCreate" || !strings.Contains(c.Message, "no no") || len(c.Message) > longestNote+len("…") {
-			t.Errorf("%s is %s, in %d bytes: want the refusal, in %d at most", c.Type, c.Reason, len(c.Message), longestNote)
+	for _, c := range w.Set().Status.Conditions {
+		if c.Reason != "FailedCreate" || !strings.Contains(c.Message, "no no") || len(c.Message) > longest {
+			t.Errorf("%s is %s, in %d bytes: want the refusal, in %d at most", c.Type, c.Reason, len(c.Message), longest)
 		}
 	}
-	if len(w.set().Status.Conditions) < 2 {
-		t.Errorf("conditions %v, want two that tell of the refusal", w.set().Status.Conditions)
-	}
-}
-
-func TestAnEventHoldsNoMoreThanTheAPITakes(t *testing.T) {
-	var news []plan.Event
-	for range 30 {
-		news = append(news, plan.Event{Reason: "SuccessfulCreate", Message: strings.Repeat("x", 90)})
-	}
-	news = append(news, plan.Event{Reason: "SuccessfulCreate", Message: "short"}) // which has room, and is out of order
-	news = append(news, plan.Event{Reason: "FailedCreate", Message: strings.Repeat("y", 2000)})
-	w := newWorld(t)
-	m := &memory{news: news}
-	w.r.announce(web(3), m)
-	var text string
-	for _, e := range w.events {
-		_, note, _ := strings.Cut(e, ": ")
-		if len(note) > 1024 {
-			t.Errorf("a note of %d bytes, and the API takes 1024", len(note))
-		}
-		text += note
-	}
-	if n := strings.Count(text, "x"); n != 10*90 || !strings.Contains(text, "; and 21 more") || len(w.events) != 2 {
-		t.Errorf("%d events tell of %d of 30: want one for ten and the number of the others, and one for the failure:\n%s", len(w.events), n/90, text)
-	}
-	if len(m.news) > 0 {
-		t.Error("it will be told again")
+	if len(w.Set().Status.Conditions) < 2 {
+		t.Errorf("conditions %v, want two that tell of the refusal", w.Set().Status.Conditions)
 	}
 }
 
@@ -138,22 +153,22 @@ func TestWhatHappensToOnePodAgainAndAgainIsOneEventWithACount(t *testing.T) {
 		w.end("web-0")
 		if pause > 0 {
 			w.rounds(1)
-			w.clock.Step(pause - time.Second)
-			if w.rounds(2); w.pod("web-0").Status.Phase != corev1.PodFailed {
+			w.Clock.Step(pause - time.Second)
+			if w.rounds(2); w.Pod("web-0").Status.Phase != corev1.PodFailed {
 				t.Fatalf("the pod was replaced before %s were over", pause)
 			}
-			w.clock.Step(time.Second)
+			w.Clock.Step(time.Second)
 		}
-		if w.rounds(2); w.pod("web-0").Status.Phase == corev1.PodFailed {
+		if w.rounds(2); w.Pod("web-0").Status.Phase == corev1.PodFailed {
 			t.Fatalf("the pod was not replaced when %s were over", pause)
 		}
 	}
-	if told := w.told("BackOff"); len(told) != 2 || told[0] != told[1] {
+	if told := w.Told("BackOff"); len(told) != 2 || told[0] != told[1] {
 		t.Errorf("told %q: want the same of the second and of the third failure", told)
 	}
-	for i, e := range w.events {
-		if reason, _, _ := strings.Cut(e, ":"); reason == "BackOff" && w.about[i] != `StatefulSet web at version "" and Pod web-0` {
-			t.Errorf("%s is about %s", reason, w.about[i])
+	for i, e := range w.Events {
+		if reason, _, _ := strings.Cut(e, ":"); reason == "BackOff" && w.About[i] != `StatefulSet web at version "" and Pod web-0` {
+			t.Errorf("%s is about %s", reason, w.About[i])
 		}
 	}
 }
@@ -163,20 +178,35 @@ const backOffs = 10 * time.Second
 
 // rounds reconciles a number of times, without anything becoming ready.
 func (w *world) rounds(n int) {
-	w.t.Helper()
+	w.T.Helper()
 	for range n {
 		if _, _, err := w.reconcile(); err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 	}
 }
 
 // end lets a pod fail.
 func (w *world) end(name string) {
-	w.t.Helper()
-	pod := w.pod(name)
+	w.T.Helper()
+	pod := w.Pod(name)
 	pod.Status = corev1.PodStatus{Phase: corev1.PodFailed, Reason: "OutOfcpu"}
-	if err := w.api.Status().Update(w.t.Context(), pod); err != nil {
-		w.t.Fatal(err)
+	if err := w.API.Status().Update(w.T.Context(), pod); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+func TestAWarningThatLastsIsRecordedAgain(t *testing.T) {
+	set := web(1)
+	set.Annotations = map[string]string{plan.ProgressDeadlineAnnotation: "soon"}
+	w := newWorld(t, set)
+	w.settle()
+	_, result, err := w.reconcile()
+	if err != nil || result.RequeueAfter != warnedAgain {
+		t.Fatalf("at rest it comes back in %s, %v; want %s", result.RequeueAfter, err, warnedAgain)
+	}
+	w.Clock.Step(warnedAgain)
+	if _, _, err := w.reconcile(); err != nil || len(w.Told("InvalidAnnotation")) != 2 {
+		t.Errorf("told %v, %v; want it twice", w.Told("InvalidAnnotation"), err)
 	}
 }

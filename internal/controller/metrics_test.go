@@ -11,6 +11,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/ptr"
 	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"ordinal.dev/ordinal/internal/controller/report"
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 // The names and labels are those of Kubernetes 1.37,
@@ -18,7 +21,7 @@ import (
 func TestUpstreamsMetricsAreThereByTheirNames(t *testing.T) {
 	w := measured(t)
 	before := gathered(t)
-	w.change(func(set *appsv1.StatefulSet) {
+	w.Change(func(set *appsv1.StatefulSet) {
 		set.Spec.Replicas, set.Spec.PodManagementPolicy = ptr.To[int32](3), appsv1.ParallelPodManagement
 	})
 	if _, _, err := w.reconcile(); err != nil {
@@ -37,13 +40,15 @@ func TestUpstreamsMetricsAreThereByTheirNames(t *testing.T) {
 			t.Errorf("%s grew by %v, want %v", metric, got, want)
 		}
 	}
-	w.r.metrics.show(webKey, shown{policy: "OrderedReady"}) // a new set of the name
+	again := web(1)
+	again.Spec.PodManagementPolicy = appsv1.OrderedReadyPodManagement
+	w.r.metrics.Planned(webKey, again, &plan.Plan{}, 0) // a new set of the name
 	for metric := range gathered(t) {
 		if strings.Contains(metric, "policy=Parallel,statefulset_name=web") {
 			t.Errorf("%s is left of an earlier set", metric)
 		}
 	}
-	w.r.metrics.forget(webKey)
+	w.r.metrics.Forget(webKey)
 	for metric := range gathered(t) {
 		if strings.Contains(metric, "statefulset_name=web") {
 			t.Errorf("%s is left of a set that is gone", metric)
@@ -54,10 +59,10 @@ func TestUpstreamsMetricsAreThereByTheirNames(t *testing.T) {
 func TestOrdinalsOwnMetricsCountPlansWritesAndSets(t *testing.T) {
 	w := measured(t)
 	before := gathered(t)
-	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](2) })
+	w.Change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](2) })
 	w.settle()
-	w.refuse["delete pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-1", errQuota)
-	w.change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](1) })
+	w.Refuse["delete pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-1", errQuota)
+	w.Change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](1) })
 	if _, _, err := w.reconcile(); err == nil {
 		t.Fatal("no error")
 	}
@@ -77,7 +82,7 @@ func TestOrdinalsOwnMetricsCountPlansWritesAndSets(t *testing.T) {
 			t.Errorf("%s did not grow: %v to %v", metric, before[metric], after[metric])
 		}
 	}
-	w.r.metrics.forget(webKey)
+	w.r.metrics.Forget(webKey)
 	if got := gathered(t)["ordinal_sets{condition=Available,status=True}"]; got != before["ordinal_sets{condition=Available,status=True}"] {
 		t.Errorf("a set that is gone is still counted: %v", got)
 	}
@@ -86,13 +91,11 @@ func TestOrdinalsOwnMetricsCountPlansWritesAndSets(t *testing.T) {
 // measured is a world of a set without pods, with metrics.
 func measured(t *testing.T) *world {
 	t.Helper()
-	w := newWorld(t, web(0))
-	m, err := newMetrics()
+	m, err := report.NewMetrics()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.r.metrics, w.r.executor.metrics = m, m
-	return w
+	return newWorldWith(t, m, web(0))
 }
 
 // gathered is what /metrics would show: values, and counts of histograms, by

@@ -9,33 +9,29 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/util/flowcontrol"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"ordinal.dev/ordinal/internal/controller/apiclient"
+	"ordinal.dev/ordinal/internal/controller/kinds"
+	"ordinal.dev/ordinal/internal/controller/queue"
+	"ordinal.dev/ordinal/internal/controller/report"
+	"ordinal.dev/ordinal/internal/controller/snapshot"
 )
 
 const (
 	// name is the controller's in events, leases, logs and user agents.
 	name = "ordinal-controller"
-	// firstRetry and lastRetry bound the pauses between tries of what the API
-	// server refused. The last is how long a raised quota may go unnoticed.
-	firstRetry = 50 * time.Millisecond
-	lastRetry  = 30 * time.Second
 	// storeCheckEvery is how long a store that was restored may go unnoticed.
 	storeCheckEvery = 15 * time.Second
 )
@@ -107,36 +103,23 @@ func (c *Controller) start(ctx context.Context, mgr manager.Manager) error {
 	return <-ended
 }
 
-// limit has all clients of the configuration together make so many requests a second, or
-// as many as they like if it is negative. The returned configuration is the lease's: it
-// is never limited, since a lease that waits behind writes is lost.
-func limit(config *rest.Config, qps float32) (lease *rest.Config) {
-	config.QPS = -1
-	lease = rest.CopyConfig(config)
-	if qps > 0 {
-		config.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(qps, max(1, int(2*qps)))
-	}
-	return lease
-}
-
 func (c *Controller) manager() (manager.Manager, error) {
 	config := rest.CopyConfig(c.config)
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.UserAgent = name
 	config.DisableCompression = true // near its server, unpacking costs more than it saves
-	outage := &outage{log: c.options.Logger}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &patient{next, outage} })
-	scheme, err := newScheme()
+	config.Wrap(apiclient.RetryReads(c.options.Logger))
+	scheme, err := kinds.Scheme()
 	if err != nil {
 		return nil, err
 	}
-	lease := limit(config, c.options.QPS)
+	lease := apiclient.Limit(config, c.options.QPS)
 	return manager.New(config, manager.Options{
 		Scheme:                        scheme,
-		MapperProvider:                staticMapper,
+		MapperProvider:                kinds.Mapper,
 		Logger:                        c.options.Logger,
-		NewCache:                      newCache,
-		Cache:                         cacheOptions(),
+		NewCache:                      apiclient.NewCache,
+		Cache:                         snapshot.CacheOptions(),
 		Metrics:                       server.Options{BindAddress: orOff(c.options.MetricsAddr)},
 		HealthProbeBindAddress:        orOff(c.options.HealthAddr),
 		LeaderElection:                c.options.LeaderElection,
@@ -157,47 +140,51 @@ func orOff(addr string) string {
 
 // register puts the reconciler, its watches and its probes into the manager.
 func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
-	view, err := newCachedView(ctx, mgr.GetCache())
+	cache, err := snapshot.NewCache(ctx, mgr.GetCache())
 	if err != nil {
 		return err
 	}
-	metrics, err := newMetrics()
+	metrics, err := report.NewMetrics()
 	if err != nil {
 		return err
 	}
-	servers, err := connect(mgr.GetConfig(), mgr.GetHTTPClient())
+	writes, err := apiclient.NewMetadataOnly(mgr.GetClient(), mgr.GetConfig(), mgr.GetHTTPClient())
 	if err != nil {
 		return err
 	}
-	r := newReconciler(view, Surroundings{
-		Client: &leanClient{mgr.GetClient(), servers}, Fresh: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
+	r := newReconciler(cache, Surroundings{
+		Client: writes, Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
 		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
 	}, c.options.Workers, metrics)
-	wakes := &waker{reconciler: r}
-	concerned := handler.EnqueueRequestsFromMapFunc(view.concerns)
-	err = builder.ControllerManagedBy(mgr).
-		Named("statefulset").
-		For(&appsv1.StatefulSet{}).
-		Watches(&corev1.Pod{}, r.partEvents(view.concerns)).
-		Watches(&corev1.PersistentVolumeClaim{}, concerned).
-		Watches(&appsv1.ControllerRevision{}, r.partEvents(view.concerns)).
-		Watches(&corev1.Service{}, concerned).
-		WatchesRawSource(source.Func(wakes.start)).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: c.options.Workers,
-			SkipNameValidation:      ptr.To(true),
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-		}).
-		Complete(wakes)
-	if err != nil {
+	if err := c.watch(mgr, cache, r); err != nil {
 		return err
 	}
 	return errors.Join(
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("caches", func(r *http.Request) error { return c.Ready(r.Context()) }),
 		mgr.Add(announceSync{mgr, c.synced}),
-		mgr.Add(storeCheck{view, mgr.GetAPIReader(), storeCheckEvery}),
+		mgr.Add(apiclient.StoreCheck{Seen: cache, Live: mgr.GetAPIReader(), Every: storeCheckEvery}),
 	)
+}
+
+// watch has the reconciler called for the sets that changes concern.
+func (c *Controller) watch(mgr manager.Manager, cache *snapshot.Cache, r *reconciler) error {
+	requeuer := &queue.Requeuer{Reconciler: r, Admission: r.admission}
+	concerned, parts := handler.EnqueueRequestsFromMapFunc(cache.SetsOf), queue.PartEvents(cache.SetsOf, r.due)
+	return builder.ControllerManagedBy(mgr).
+		Named("statefulset").
+		For(&appsv1.StatefulSet{}).
+		Watches(&corev1.Pod{}, parts).
+		Watches(&corev1.PersistentVolumeClaim{}, concerned).
+		Watches(&appsv1.ControllerRevision{}, parts).
+		Watches(&corev1.Service{}, concerned).
+		WatchesRawSource(source.Func(requeuer.Start)).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: c.options.Workers,
+			SkipNameValidation:      ptr.To(true),
+			RateLimiter:             queue.RateLimiter(),
+		}).
+		Complete(requeuer)
 }
 
 // announceSync closes a channel when the manager's caches are filled, whether or
@@ -214,29 +201,4 @@ func (a announceSync) Start(ctx context.Context) error {
 		close(a.synced)
 	}
 	return nil
-}
-
-// Kinds are the API objects that the controller watches.
-func Kinds() []client.Object {
-	return []client.Object{
-		&appsv1.StatefulSet{}, &appsv1.ControllerRevision{},
-		&corev1.Pod{}, &corev1.PersistentVolumeClaim{}, &corev1.Service{},
-	}
-}
-
-func newScheme() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	return scheme, errors.Join(appsv1.AddToScheme(scheme), corev1.AddToScheme(scheme))
-}
-
-// staticMapper knows the few kinds there are, which saves asking the server.
-func staticMapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
-	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{appsv1.SchemeGroupVersion, corev1.SchemeGroupVersion})
-	for _, kind := range []string{"StatefulSet", "ControllerRevision"} {
-		mapper.Add(appsv1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
-	}
-	for _, kind := range []string{"Pod", "PersistentVolumeClaim", "Service"} {
-		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
-	}
-	return mapper, nil
 }

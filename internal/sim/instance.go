@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/controller"
+	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
@@ -53,10 +54,10 @@ func (w *World) startController(past time.Duration) *instance {
 		failures: map[types.NamespacedName]int{}, looked: map[types.NamespacedName]time.Time{}, heard: w.now, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
 	}
 	link := link{i: i}
-	i.engine = controller.NewEngine(controller.Surroundings{Client: link, Fresh: link, Recorder: link, Clock: link})
+	i.engine = controller.NewEngine(controller.Surroundings{Client: link, Live: link, Recorder: link, Clock: link})
 	w.instances = append(w.instances, i)
 	w.tell("%s starts", i.name)
-	for _, example := range controller.Kinds() {
+	for _, example := range kinds.Watched() {
 		kind := apiserver.KindOf(example)
 		i.feeds[kind] = &feed{kind: kind, example: example, seen: map[string]client.Object{}}
 		i.fill(i.feeds[kind], past)
@@ -240,7 +241,7 @@ func (w *World) asOf(kind apiserver.Kind, at time.Time) ([]client.Object, int64,
 	return list, version, later
 }
 
-// Eventf implements controller.Recorder.
+// Eventf implements report.Recorder.
 func (l link) Eventf(_, _ runtime.Object, kind, reason, _, note string, args ...any) {
 	l.i.w.tell("event %s %s: %s", kind, reason, fmt.Sprintf(note, args...))
 }

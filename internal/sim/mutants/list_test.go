@@ -14,13 +14,13 @@ type mutant struct {
 var mutants = []mutant{
 	// 1. At most one pod of an ordinal runs.
 	{
-		"pods are deleted by force", "at most one pod runs", "controller/execute.go",
-		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
-		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, client.GracePeriodSeconds(0))",
+		"pods are deleted by force", "at most one pod runs", "controller/apply/writes.go",
+		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
+		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, client.GracePeriodSeconds(0))",
 	}, {
-		"pods of Parallel sets are deleted by force", "at most one pod runs", "controller/execute.go",
-		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
-		"grace := client.GracePeriodSeconds(30)\n	if p.set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement {\n		grace = 0\n	}\n	err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, grace)",
+		"pods of Parallel sets are deleted by force", "at most one pod runs", "controller/apply/writes.go",
+		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
+		"grace := client.GracePeriodSeconds(30)\n	if e.set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement {\n		grace = 0\n	}\n	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, grace)",
 	},
 	// 2. In order.
 	{
@@ -45,18 +45,18 @@ var mutants = []mutant{
 		"	for _, m := range slices.Backward(p.replicas) {\n		if p.outdated(m) && m.state != Terminating",
 		"	for _, m := range p.replicas {\n		if p.outdated(m) && m.state != Terminating",
 	}, {
-		"the controller does not wait to see its own writes", "An update takes pods down", "controller/expectations.go",
+		"the controller does not wait to see its own writes", "An update takes pods down", "controller/apply/expectations.go",
 		"	for k, version := range e.written {", "	return \"\"\n	for k, version := range e.written {",
 	}, {
-		"a new controller trusts its caches", "An update takes pods down", "controller/reconcile.go",
-		"	if !m.caughtUp {", "	if false {",
+		"a new controller trusts its caches", "An update takes pods down", "controller/snapshot/catchup.go",
+		"	if f.caughtUp {", "	if true {",
 	}, {
 		"an update goes on after a delete that failed", "An update takes pods down", "plan/members.go",
 		"p.plan.Actions[m.action].InTurn = true", "p.plan.Actions[m.action].InTurn = false",
 	},
 	// 4. Claims.
 	{
-		"a claim in deletion is used", "none that is being deleted", "controller/fresh.go",
+		"a claim in deletion is used", "none that is being deleted", "controller/apply/preconditions.go",
 		"		case claim.DeletionTimestamp != nil:\n			return stale(claim, \"it is being deleted\")\n", "",
 	}, {
 		"the retention policies are mixed up", "A claim goes only", "plan/claims.go",
@@ -73,12 +73,12 @@ var mutants = []mutant{
 	},
 	// 6. Others' objects.
 	{
-		"adopted without a fresh look", "adopted", "controller/fresh.go",
-		"	if fresh.UID != p.set.UID || fresh.DeletionTimestamp != nil {", "	if false {",
+		"adopted without a fresh look", "adopted", "controller/apply/preconditions.go",
+		"	if fresh.UID != e.set.UID || fresh.DeletionTimestamp != nil {", "	if false {",
 	}, {
-		"deletes carry no preconditions", "belongs to another", "controller/execute.go",
-		"err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
-		"_, _ = uid, version\n	err := p.client.Delete(ctx, object)",
+		"deletes carry no preconditions", "belongs to another", "controller/apply/writes.go",
+		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
+		"_, _ = uid, version\n	err := e.Client.Delete(ctx, object)",
 	},
 	// 7. Status.
 	{
@@ -94,23 +94,23 @@ var mutants = []mutant{
 	// 8. Status in time.
 	{
 		"the status waits for the next try of what was refused", "not more than a second behind", "controller/reconcile.go",
-		"	return result, failed\n", "	if failed != nil {\n		result.RequeueAfter = 0\n	}\n	return result, failed\n",
+		"	return true, failed\n", "	if failed != nil {\n		s.requeueAfter = 0\n	}\n	return true, failed\n",
 	}, {
-		"a change that the status counts waits for two seconds", "not more than a second behind", "controller/memory.go",
-		"	return max(0, u.since.Add(statusDelay).Sub(now))", "	return max(0, u.since.Add(2*statusDelay).Sub(now))",
+		"a change that the status counts waits for two seconds", "not more than a second behind", "controller/queue/pending.go",
+		"	return max(0, p.since.Add(timing.StatusDelay).Sub(now))", "	return max(0, p.since.Add(2*timing.StatusDelay).Sub(now))",
 	},
 	// 9. At once.
 	{
-		"what a pod's status says means nothing", "What may be done is done within a second", "controller/weigh.go",
+		"what a pod's status says means nothing", "What may be done is done within a second", "controller/queue/eventfilter.go",
 		"	return !reflect.DeepEqual(&before.Status, &after.Status) || // most often\n", "	return",
 	}, {
 		"a removed pod wakes nobody", "What may be done is done within a second", "controller/engine.go",
-		"		return e.calls(decisive, was, object), nil", "		return e.calls(nothing, was, object), nil",
+		"		return e.calls(queue.Actionable, was, object), nil", "		return e.calls(queue.Irrelevant, was, object), nil",
 	},
 	// 10. It settles.
 	{
 		"an error ends the matter", "When the faults stop", "controller/reconcile.go",
-		"	return result, failed\n", "	return result, nil\n",
+		"	return true, failed\n", "	return true, nil\n",
 	}, {
 		"nobody comes back for what time alone changes", "When the faults stop", "plan/make.go",
 		"		p.plan.RequeueAfter = max(d, time.Millisecond)", "		p.plan.RequeueAfter = 0",
@@ -120,7 +120,7 @@ var mutants = []mutant{
 	},
 	// 11. Bounded work.
 	{
-		"the status is written though it has not changed", "out of proportion", "controller/reconcile.go",
+		"the status is written though it has not changed", "out of proportion", "controller/report/status.go",
 		"current := equality.Semantic.DeepEqual(set.Status, made.Status)", "current := equality.Semantic.DeepEqual(set.Status, made.Status) && set.Generation == 0",
 	}, {
 		"a claim's owners are written again and again", "out of proportion", "plan/claims.go",

@@ -1,0 +1,76 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/internal/controller/kinds"
+	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// adoptable returns an error unless the set is still what it was planned for: no
+// cache can rule out that it has been deleted.
+func (e *execution) adoptable(ctx context.Context) error {
+	fresh := &appsv1.StatefulSet{}
+	if err := e.Live.Get(ctx, client.ObjectKeyFromObject(e.set), fresh); err != nil {
+		return err
+	}
+	if fresh.UID != e.set.UID || fresh.DeletionTimestamp != nil {
+		return stale(fresh, "it has been deleted, so it adopts nothing")
+	}
+	return nil
+}
+
+// stillAsked returns an error unless the set's specification is still the one that
+// was planned for, and has the set wait for the newer one. The order of revisions
+// follows from the specification alone: two controllers, one of which is behind,
+// would renumber them in turn for as long as both lead.
+func (e *execution) stillAsked(ctx context.Context) error {
+	fresh := &appsv1.StatefulSet{}
+	if err := e.Live.Get(ctx, client.ObjectKeyFromObject(e.set), fresh); err != nil {
+		return err
+	}
+	if fresh.UID != e.set.UID || fresh.Generation != e.set.Generation {
+		e.memory.Expectations.Wrote(kinds.Set, fresh.ResourceVersion)
+		return stale(fresh, "its specification has changed")
+	}
+	return nil
+}
+
+// claimsUsable returns an error unless each claim of a pod to be created exists
+// and is to stay: a pod bound to a claim in deletion would hold it back, and lose
+// its data when the pod goes (kubernetes#74374). Those written just now, as they were
+// seen, are left out.
+func (e *execution) claimsUsable(ctx context.Context, pod *corev1.Pod, written []plan.Action) error {
+	_, ordinal, _ := identity.Parse(pod.Name) // plans create members only
+	for _, template := range identity.ClaimTemplates(e.set) {
+		name := identity.ClaimName(template.Name, e.set.Name, ordinal)
+		if slices.ContainsFunc(written, func(a plan.Action) bool { return a.Object.GetName() == name }) {
+			continue
+		}
+		claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: name}}
+		err := e.Live.Get(ctx, client.ObjectKeyFromObject(claim), claim)
+		switch {
+		case apierrors.IsNotFound(err):
+			return stale(claim, "it is gone")
+		case err != nil:
+			return err
+		case claim.DeletionTimestamp != nil:
+			return stale(claim, "it is being deleted")
+		}
+	}
+	return nil
+}
+
+// stale is the conflict of a plan made from a cache that was behind.
+func stale(object client.Object, why string) error {
+	return apierrors.NewConflict(kinds.Of(object).Resource(), object.GetName(), errors.New(why))
+}

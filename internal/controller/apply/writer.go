@@ -1,0 +1,110 @@
+package apply
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/internal/controller/kinds"
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// A Writer makes the writes of plans.
+type Writer struct {
+	Client client.Client // makes the writes
+	Live   client.Reader // reads from the API server, never from a cache
+	Clock  clock.PassiveClock
+	// Each does 0 to n-1, which are independent of each other; n is not 0.
+	Each func(n int, do func(int))
+}
+
+// InParallel is a [Writer]'s Each. The last is done on the caller's stack: a new one would
+// have to grow first.
+func InParallel(n int, do func(int)) {
+	var wg sync.WaitGroup
+	for i := range n - 1 {
+		wg.Go(func() { do(i) })
+	}
+	do(n - 1)
+	wg.Wait()
+}
+
+// InSequence is a [Writer]'s Each that does one after the other.
+func InSequence(n int, do func(int)) {
+	for i := range n {
+		do(i)
+	}
+}
+
+// Memory is what is remembered of the writes for one set between plans.
+type Memory struct {
+	Expectations Expectations
+	next         pacing // of the writes that an execution which ran out of time would have made next
+}
+
+// A Reporter is told how the writes for one set went.
+type Reporter interface {
+	// Wrote is told of every write, of those that failed too. Safe for concurrent use.
+	Wrote(k kinds.Kind, verb string, err error)
+	// Done is told what was done, in an event. It is called by one goroutine at a time.
+	Done(event plan.Event)
+	// Refused is told of a write that failed, and whether it is the first of the plan.
+	Refused(k kinds.Kind, name string, event plan.Event, first bool)
+}
+
+// Result is how far a plan was carried out.
+type Result struct {
+	// Undone are the actions that were not done, since they failed, or those before them
+	// in their order did, or there was no time.
+	Undone []plan.Action
+	// RanOut says that there was no time for all.
+	RanOut bool
+}
+
+// Do carries out the actions of one plan for the set, for about [longestExecution].
+func (w *Writer) Do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *Memory, reporter Reporter) (Result, error) {
+	e := &execution{Writer: w, set: set, memory: m, reporter: reporter, ends: w.Clock.Now().Add(longestExecution), failed: map[writeSort]int{}}
+	e.mayAdopt = sync.OnceValue(func() error { return e.adoptable(ctx) })
+	var first, inTurn, rest []plan.Action
+	for _, a := range actions {
+		switch _, isRevision := a.Object.(*appsv1.ControllerRevision); {
+		case isRevision && a.Verb != plan.Delete:
+			first = append(first, a)
+		case a.InTurn:
+			inTurn = append(inTurn, a)
+		default:
+			rest = append(rest, a)
+		}
+	}
+	if err := e.inOrder(ctx, first); err != nil {
+		return Result{Undone: actions}, err
+	}
+	err := Joined(e.inOrder(ctx, inTurn), e.batches(ctx, rest))
+	return e.result, err
+}
+
+// execution is one plan being carried out.
+type execution struct {
+	*Writer
+	set      *appsv1.StatefulSet
+	memory   *Memory
+	reporter Reporter
+	mayAdopt func() error // asks once, see adoptable
+	ends     time.Time
+	done     bool // whether any action was
+	result   Result
+	refused  bool       // a refusal was reported
+	mu       sync.Mutex // guards failed, and is held while an event is reported
+	failed   map[writeSort]int
+}
+
+// isOver reports whether the execution has run out of time. One that has done nothing has
+// not: what is refused slowly must not keep the rest from its turn.
+func (e *execution) isOver() bool {
+	e.result.RanOut = e.result.RanOut || e.done && !e.Clock.Now().Before(e.ends)
+	return e.result.RanOut
+}

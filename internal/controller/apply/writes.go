@@ -1,0 +1,164 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/internal/controller/kinds"
+	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// perform does one action after what it needs, and reports how it went.
+func (e *execution) perform(ctx context.Context, a plan.Action) error {
+	for _, need := range a.Needs {
+		if err := e.perform(ctx, need); err != nil {
+			return err
+		}
+	}
+	err := e.write(ctx, a)
+	e.reporter.Wrote(kinds.Of(a.Object), string(a.Verb), err)
+	event, ok := a.Event(e.set, err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case err != nil:
+		e.failed[writeSortOf(a)]++
+		return refusalOf(a, event, err)
+	case ok:
+		e.reporter.Done(event)
+	}
+	return nil
+}
+
+func (e *execution) write(ctx context.Context, a plan.Action) error {
+	switch a.Verb {
+	case plan.Create:
+		return e.create(ctx, a.Object, a.Needs)
+	case plan.Delete:
+		return e.delete(ctx, a.Object)
+	case plan.Update:
+		return e.update(ctx, a.Object, a.Change)
+	case plan.Adopt:
+		return e.adopt(ctx, a.Object)
+	case plan.Release:
+		return e.release(ctx, a.Object)
+	}
+	return fmt.Errorf("the plan says %q, which nobody can do", a.Verb)
+}
+
+func (e *execution) create(ctx context.Context, object client.Object, needs []plan.Action) error {
+	if pod, ok := object.(*corev1.Pod); ok {
+		if err := e.claimsUsable(ctx, pod, needs); err != nil {
+			return err
+		}
+	}
+	err := e.Client.Create(ctx, object)
+	if apierrors.IsAlreadyExists(err) {
+		if r, ok := object.(*appsv1.ControllerRevision); ok {
+			return e.collide(ctx, r)
+		}
+		// The cache is about to show it; the next plan will know whose it is.
+		return stale(object, "it exists already")
+	}
+	if err != nil {
+		return err
+	}
+	e.memory.Expectations.Wrote(kinds.Of(object), object.GetResourceVersion())
+	return nil
+}
+
+func (e *execution) delete(ctx context.Context, object client.Object) error {
+	uid, version := object.GetUID(), object.GetResourceVersion()
+	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})
+	if client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	e.memory.Expectations.Deleted(kinds.Of(object), object)
+	return nil
+}
+
+// update makes the change, provided the object is still as it was seen.
+func (e *execution) update(ctx context.Context, object client.Object, change plan.Change) error {
+	metadata := map[string]any{"uid": object.GetUID(), "resourceVersion": object.GetResourceVersion()}
+	patch := map[string]any{"metadata": metadata}
+	if change.Number != 0 {
+		if err := e.stillAsked(ctx); err != nil {
+			return err
+		}
+		patch["revision"] = change.Number
+	}
+	if change.Labels != nil {
+		metadata["labels"] = change.Labels
+	}
+	if change.Owners != nil {
+		metadata["ownerReferences"] = *change.Owners
+	}
+	return e.patch(ctx, object, types.MergePatchType, patch)
+}
+
+// adopt makes the set the object's controller, unless the set has been deleted
+// or replaced in the meantime: a fresh look rules that out (kubernetes#42639).
+func (e *execution) adopt(ctx context.Context, object client.Object) error {
+	if err := e.mayAdopt(); err != nil {
+		return err
+	}
+	return e.patch(ctx, object, types.StrategicMergePatchType, ownersPatch(object, metav1.NewControllerRef(e.set, identity.SetKind)))
+}
+
+// release gives the object up. One that the set does not own any more needs no
+// release.
+func (e *execution) release(ctx context.Context, object client.Object) error {
+	err := e.patch(ctx, object, types.StrategicMergePatchType, ownersPatch(object, map[string]any{"$patch": "delete", "uid": e.set.UID}))
+	if apierrors.IsInvalid(err) {
+		return nil
+	}
+	return err
+}
+
+// ownersPatch adds or changes one owner reference of exactly this object.
+func ownersPatch(object client.Object, owner any) map[string]any {
+	return map[string]any{"metadata": map[string]any{"uid": object.GetUID(), "ownerReferences": []any{owner}}}
+}
+
+func (e *execution) patch(ctx context.Context, object client.Object, kind types.PatchType, patch map[string]any) error {
+	data, err := json.Marshal(patch)
+	if err != nil {
+		return err
+	}
+	answer := object.DeepCopyObject().(client.Object)
+	err = e.Client.Patch(ctx, answer, client.RawPatch(kind, data))
+	if apierrors.IsNotFound(err) {
+		return stale(object, "it is gone")
+	}
+	if err != nil {
+		return err
+	}
+	e.memory.Expectations.Wrote(kinds.Of(answer), answer.GetResourceVersion())
+	return nil
+}
+
+// WriteStatus replaces the set's status.
+func (w *Writer) WriteStatus(ctx context.Context, set *appsv1.StatefulSet, status appsv1.StatefulSetStatus, m *Memory, reporter Reporter) error {
+	updated := set.DeepCopy()
+	updated.Status = status
+	err := w.Client.Status().Update(ctx, updated)
+	reporter.Wrote(kinds.Set, "status", err)
+	switch {
+	case apierrors.IsNotFound(err):
+		m.Expectations.Gone(kinds.Set, set) // nothing is done for it any more
+		return nil
+	case err != nil:
+		return err
+	}
+	m.Expectations.Wrote(kinds.Set, updated.ResourceVersion)
+	return nil
+}

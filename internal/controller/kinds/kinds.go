@@ -1,0 +1,91 @@
+package kinds
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/internal/identity"
+)
+
+// Kind is one of the kinds the controller deals with, as its resource's name.
+type Kind string
+
+// The kinds that the controller watches.
+const (
+	Set      Kind = "statefulsets"
+	Revision Kind = "controllerrevisions"
+	Pod      Kind = "pods"
+	Claim    Kind = "persistentvolumeclaims"
+	Service  Kind = "services"
+)
+
+// Watched is an example of each kind that the controller watches.
+func Watched() []client.Object {
+	return []client.Object{
+		&appsv1.StatefulSet{}, &appsv1.ControllerRevision{},
+		&corev1.Pod{}, &corev1.PersistentVolumeClaim{}, &corev1.Service{},
+	}
+}
+
+// Of is the kind of an object. It panics if that is none of the above.
+func Of(object runtime.Object) Kind {
+	switch object.(type) {
+	case *appsv1.StatefulSet:
+		return Set
+	case *appsv1.ControllerRevision:
+		return Revision
+	case *corev1.Pod:
+		return Pod
+	case *corev1.PersistentVolumeClaim:
+		return Claim
+	case *corev1.Service:
+		return Service
+	}
+	panic(fmt.Sprintf("the controller does not deal with a %T", object))
+}
+
+// Resource is the kind's resource with its API group.
+func (k Kind) Resource() schema.GroupResource {
+	if k == Set || k == Revision {
+		return appsv1.Resource(string(k))
+	}
+	return corev1.Resource(string(k))
+}
+
+// Scheme knows the Go types of the kinds.
+func Scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	return scheme, errors.Join(appsv1.AddToScheme(scheme), corev1.AddToScheme(scheme))
+}
+
+// Mapper maps the kinds to their resources without asking the API server. It has the
+// form of a manager's MapperProvider.
+func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{appsv1.SchemeGroupVersion, corev1.SchemeGroupVersion})
+	for _, kind := range []string{"StatefulSet", "ControllerRevision"} {
+		mapper.Add(appsv1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
+	}
+	for _, kind := range []string{"Pod", "PersistentVolumeClaim", "Service"} {
+		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
+	}
+	return mapper, nil
+}
+
+// OwningSet is the name of the StatefulSet that controls the object, empty if none does.
+func OwningSet(object metav1.Object) string {
+	owner := metav1.GetControllerOfNoCopy(object)
+	if owner == nil || owner.Kind != identity.SetKind.Kind || owner.APIVersion != appsv1.SchemeGroupVersion.String() {
+		return ""
+	}
+	return owner.Name
+}

@@ -1,0 +1,96 @@
+package snapshot
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+
+	"ordinal.dev/ordinal/internal/controller/kinds"
+	"ordinal.dev/ordinal/internal/identity"
+)
+
+// CacheOptions keep only what plans read. Objects are handed out as they are in
+// the cache, uncopied; nothing in this program modifies them. For the same reason
+// no cached object but a set's status is ever sent back to the server: all other
+// writes to existing objects are patches.
+func CacheOptions() cache.Options {
+	return cache.Options{
+		DefaultTransform:             func(object any) (any, error) { strip(object); return object, nil },
+		DefaultUnsafeDisableDeepCopy: ptr.To(true),
+		ReaderFailOnMissingInformer:  true,
+	}
+}
+
+// strip drops from an object what plans do not read: who set which field, and more of
+// what the kinds have.
+func strip(object any) {
+	if o, ok := object.(metav1.Object); ok {
+		o.SetManagedFields(nil)
+	}
+	switch o := object.(type) {
+	case *corev1.Pod:
+		stripPod(o)
+	case *appsv1.ControllerRevision:
+		stripRevision(o)
+	case *corev1.PersistentVolumeClaim:
+		o.Annotations, o.Labels = nil, nil
+		o.Spec, o.Status = corev1.PersistentVolumeClaimSpec{}, corev1.PersistentVolumeClaimStatus{}
+	case *corev1.Service:
+		o.Annotations, o.Labels = nil, nil
+		o.Spec = corev1.ServiceSpec{ClusterIP: o.Spec.ClusterIP, Selector: o.Spec.Selector}
+		o.Status = corev1.ServiceStatus{}
+	}
+}
+
+// stripPod keeps who the pod is, which claims it mounts, and how it does. Of a
+// pod that cannot be a member of any set only the name is kept.
+func stripPod(pod *corev1.Pod) {
+	pod.Annotations = nil
+	if _, _, named := identity.Parse(pod.Name); !named && kinds.OwningSet(pod) == "" {
+		pod.Labels, pod.Spec, pod.Status = nil, corev1.PodSpec{}, corev1.PodStatus{}
+		return
+	}
+	var claims []corev1.Volume
+	for _, v := range pod.Spec.Volumes {
+		if claim := v.PersistentVolumeClaim; claim != nil {
+			claims = append(claims, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: claim}})
+		}
+	}
+	pod.Spec = corev1.PodSpec{Volumes: claims}
+	status := pod.Status
+	pod.Status = corev1.PodStatus{
+		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Conditions: stripConditions(status.Conditions),
+		ContainerStatuses: stripContainers(status.ContainerStatuses), InitContainerStatuses: stripContainers(status.InitContainerStatuses),
+	}
+}
+
+// stripConditions keeps whether the pod is ready, and why it has no node.
+func stripConditions(conditions []corev1.PodCondition) []corev1.PodCondition {
+	var kept []corev1.PodCondition
+	for _, c := range conditions {
+		if c.Type == corev1.PodReady || c.Type == corev1.PodScheduled && c.Status != corev1.ConditionTrue {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+func stripContainers(statuses []corev1.ContainerStatus) []corev1.ContainerStatus {
+	var kept []corev1.ContainerStatus
+	for _, s := range statuses {
+		kept = append(kept, corev1.ContainerStatus{Name: s.Name, Ready: s.Ready, State: s.State})
+	}
+	return kept
+}
+
+// stripRevision drops the annotations, among which the whole set as it was applied
+// may be, and of a revision that a DaemonSet owns for instance, the template too.
+func stripRevision(r *appsv1.ControllerRevision) {
+	r.Annotations = nil
+	if metav1.GetControllerOfNoCopy(r) != nil && kinds.OwningSet(r) == "" {
+		r.Labels, r.Data = nil, runtime.RawExtension{}
+	}
+}

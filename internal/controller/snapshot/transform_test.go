@@ -1,0 +1,107 @@
+package snapshot
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/revision"
+)
+
+// What is stripped before it is cached must not change any plan.
+func TestACachedPodPlansLikeTheWholeOne(t *testing.T) {
+	set := web(2)
+	set.Spec.MinReadySeconds = 5
+	whole := identity.NewPod(set, &set.Spec.Template, "web-1", 0)
+	whole.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet"}}
+	whole.Annotations = map[string]string{"big": "text"}
+	whole.Spec.NodeName = "node"
+	whole.Spec.Volumes = append(whole.Spec.Volumes, corev1.Volume{Name: "tmp"})
+	whole.Status = corev1.PodStatus{
+		Phase: corev1.PodRunning, Reason: "Why", Message: "words", PodIP: "10.0.0.1",
+		Conditions:            []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionFalse}},
+		ContainerStatuses:     []corev1.ContainerStatus{{Name: "app", Image: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}},
+		InitContainerStatuses: []corev1.ContainerStatus{{Name: "init", Ready: true}},
+	}
+	kept := stripped(whole.DeepCopy())
+	if kept.ManagedFields != nil || kept.Annotations != nil || kept.Spec.NodeName != "" || kept.Status.PodIP != "" ||
+		len(kept.Spec.Volumes) != 1 || kept.Status.ContainerStatuses[0].Image != "" {
+		t.Errorf("kept more than plans read: %+v", kept)
+	}
+	planned := func(pod *corev1.Pod) string {
+		p := plan.Make(plan.Snapshot{Set: set, Pods: []*corev1.Pod{pod}})
+		return p.String()
+	}
+	if diff := cmp.Diff(planned(whole), planned(kept)); diff != "" {
+		t.Errorf("the stripped pod plans differently:\n%s", diff)
+	}
+}
+
+func TestOfOtherPodsOnlyTheNameIsCached(t *testing.T) {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-7d4b9-x2x4z", Namespace: "default", UID: "uid", Labels: map[string]string{"app": "web"}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}, Status: corev1.PodStatus{Phase: corev1.PodRunning},
+	}
+	want := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web-7d4b9-x2x4z", Namespace: "default", UID: "uid"}}
+	if diff := cmp.Diff(want, stripped(pod)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestOfClaimsAndServicesOnlyWhatIsReadIsCached(t *testing.T) {
+	owners := []metav1.OwnerReference{{Kind: "StatefulSet", Name: "web"}}
+	claim := stripped(&corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Name: "data-web-0", Labels: map[string]string{"a": "b"}, OwnerReferences: owners},
+		Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "pv"},
+	})
+	if diff := cmp.Diff(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data-web-0", OwnerReferences: owners}}, claim); diff != "" {
+		t.Errorf("claim (-want +got):\n%s", diff)
+	}
+	spec := corev1.ServiceSpec{ClusterIP: "None", Selector: map[string]string{"app": "web"}}
+	full := spec
+	full.Ports = []corev1.ServicePort{{Port: 80}}
+	service := stripped(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers", OwnerReferences: owners}, Spec: full})
+	if diff := cmp.Diff(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers", OwnerReferences: owners}, Spec: spec}, service); diff != "" {
+		t.Errorf("Service (-want +got):\n%s", diff)
+	}
+}
+
+func TestOfRevisionsOnlyThoseOfSetsAreCachedWhole(t *testing.T) {
+	ours, err := revision.New(web(3), 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ours.DeepCopy()
+	ours.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}
+	if diff := cmp.Diff(want, stripped(ours)); diff != "" {
+		t.Errorf("a set's revision (-want +got):\n%s", diff)
+	}
+	orphan := want.DeepCopy()
+	orphan.OwnerReferences = nil
+	if diff := cmp.Diff(orphan.DeepCopy(), stripped(orphan)); diff != "" {
+		t.Errorf("a revision that may be adopted (-want +got):\n%s", diff)
+	}
+	foreign := want.DeepCopy()
+	foreign.OwnerReferences[0].Kind = "DaemonSet"
+	if kept := stripped(foreign); kept.Name != want.Name || len(kept.Data.Raw) > 0 || len(kept.Labels) > 0 {
+		t.Errorf("of a DaemonSet's revision is kept %+v, want the name and the owner", kept)
+	}
+}
+
+func TestOfSetsAllIsCachedButWhoSetWhichField(t *testing.T) {
+	set := web(3)
+	set.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+	if diff := cmp.Diff(web(3), stripped(set)); diff != "" {
+		t.Errorf("set (-want +got):\n%s", diff)
+	}
+}
+
+func stripped[T client.Object](object T) T {
+	strip(object)
+	return object
+}
