@@ -43,7 +43,8 @@ func permissions() []permission {
 			// No claim is ever deleted, but only who may delete one may change its
 			// owners under OwnerReferencesPermissionEnforcement.
 			rule(core, []string{"persistentvolumeclaims"}, append(read, "create", "patch", "delete")),
-			rule(core, []string{"services"}, []string{"list", "watch", "create"}),
+			// The same holds for Services.
+			rule(core, []string{"services"}, []string{"list", "watch", "create", "patch", "delete"}),
 			rule([]string{"events.k8s.io"}, []string{"events"}, []string{"create", "patch"}),
 		}},
 		// No controller attaches volumes here; see controlplane.Controllers.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -102,6 +103,11 @@ func (e *Engine) calls(s queue.Significance, objects ...client.Object) []Call {
 		for _, set := range e.cache.SetsOf(context.Background(), object) {
 			if in, ok := e.reconciler.due(s, set.NamespacedName); ok {
 				calls = append(calls, Call{set.NamespacedName, in})
+			}
+		}
+		if set, ok := object.(*appsv1.StatefulSet); ok && queue.ConcernsSharers(objects...) {
+			for _, sharer := range e.cache.SharersOf(set) {
+				calls = append(calls, Call{Set: sharer.NamespacedName})
 			}
 		}
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 func TestAWarningIsRecordedOnceForAsLongAsItHolds(t *testing.T) {
-	set := web(0)
+	set := web(2)
 	set.Spec.ServiceName = "peers"
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "peers"}, Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1", Selector: map[string]string{"app": "web"}}}
 	w := newWorld(t, set, service)

@@ -26,10 +26,30 @@ type memory struct {
 	template   []byte               // the revision.Data of the set as of generation; may be nil
 	generation int64
 
+	governed  *appsv1.StatefulSet // the set as it was when its Service was last seen to be ours; nil for never
+	noService time.Time           // since when there is no governing Service; zero while there is one
+	spaceEnds bool                // the namespace is being deleted
+
 	freshness snapshot.Freshness
 	writes    apply.Memory
 	report    report.Memory
 	pending   queue.Pending
+}
+
+// noteService notes whether there is a governing Service, and whether it is ours.
+func (m *memory) noteService(s *plan.Snapshot) {
+	switch {
+	case s.Service == nil:
+		if m.noService.IsZero() {
+			m.noService = s.Now
+		}
+		return
+	case s.Service.Annotations[plan.ServiceMark] != "":
+		m.governed = s.Set
+	default:
+		m.governed = nil
+	}
+	m.noService = time.Time{}
 }
 
 // templateOf is the set's pod template as its revision records it. To encode it for

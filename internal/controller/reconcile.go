@@ -92,6 +92,7 @@ type setSync struct {
 	inLine   time.Duration // how long the set has to wait for admission; zero if it is admitted
 
 	ranOut       bool // there was no time for all of the plan
+	onHold       bool // something was refused that nothing else waits for
 	applyErr     error
 	reportErr    error
 	requeueAfter time.Duration
@@ -119,10 +120,7 @@ func (s *setSync) awaitOwnWrites(ctx context.Context) (ended bool, err error) {
 func (s *setSync) takeSnapshot(ctx context.Context) (ended bool, err error) {
 	s.snapshot, err = snapshot.Take(ctx, s.cache, s.key, s.clock.Now())
 	if apierrors.IsNotFound(err) {
-		s.memories.forget(s.key)
-		s.metrics.Forget(s.key)
-		s.admission.End(s.key, s.clock.Now())
-		return true, nil
+		return true, s.bury(ctx)
 	}
 	return false, err
 }
@@ -146,6 +144,7 @@ func (s *setSync) awaitCatchUp(ctx context.Context) (ended bool, err error) {
 }
 
 func (s *setSync) makePlan(context.Context) (ended bool, err error) {
+	s.memory.noteService(&s.snapshot)
 	s.recall(&s.snapshot, s.memory)
 	s.memory.report.Planned(s.memory.pending.Taken(s.snapshot.Now))
 	s.plan = plan.Make(s.snapshot)
@@ -157,6 +156,7 @@ func (s *setSync) makePlan(context.Context) (ended bool, err error) {
 func (r *reconciler) recall(s *plan.Snapshot, m *memory) {
 	s.FirstSeen, s.Failures, s.Refused, s.Disabled = m.firstSeen, m.failures, m.report.Refused(), r.disabled
 	s.Template = m.templateOf(s.Set)
+	s.NoServiceSince, s.HadService, s.ServiceRefused, s.NamespaceEnds = m.noService, m.governed != nil, m.report.ServiceRefused(), m.spaceEnds
 }
 
 // awaitAdmission does not end the sync of a set in line: its status may be behind.
@@ -174,12 +174,13 @@ func (s *setSync) applyPlan(ctx context.Context) (ended bool, err error) {
 	m, started := s.memory, s.clock.Now()
 	result, err := s.writer.Do(ctx, s.snapshot.Set, s.plan.Actions, &m.writes, s.reporter.WritesOf(s.snapshot.Set, &m.report))
 	s.metrics.Applied(len(s.plan.Actions), s.clock.Since(started))
+	m.spaceEnds = m.spaceEnds || result.NamespaceEnds
 	m.freshness.Wrote(apply.Uncertain(err))
 	m.failures = result.Failures(s.plan.Failures, m.failures)
 	if err == nil && !result.RanOut {
 		m.report.Accepted()
 	}
-	s.ranOut, s.applyErr = result.RanOut, err
+	s.ranOut, s.onHold, s.applyErr = result.RanOut, result.OnHold, err
 	return false, nil
 }
 
@@ -200,6 +201,9 @@ func (s *setSync) scheduleNext(ctx context.Context) (ended bool, err error) {
 	if s.ranOut { // it got further, and the next plan meets again what has failed in this one
 		s.requeueAfter = goOn
 		return true, nil
+	}
+	if s.onHold {
+		s.requeueAfter = timing.Soonest(timing.FirstRetry, s.requeueAfter)
 	}
 	failed := apply.Joined(s.applyErr, s.reportErr)
 	if apierrors.IsConflict(failed) {

@@ -174,6 +174,7 @@ func (c *Controller) watch(mgr manager.Manager, cache *snapshot.Cache, r *reconc
 	return builder.ControllerManagedBy(mgr).
 		Named("statefulset").
 		For(&appsv1.StatefulSet{}).
+		Watches(&appsv1.StatefulSet{}, queue.SharerEvents(cache.SharersOf)).
 		Watches(&corev1.Pod{}, parts).
 		Watches(&corev1.PersistentVolumeClaim{}, concerned).
 		Watches(&appsv1.ControllerRevision{}, parts).

@@ -105,19 +105,10 @@ func (p *planner) availability() verdict {
 		return verdict{corev1.ConditionTrue, "AllAvailable", "no pods are wanted"}
 	case worst == nil:
 		return verdict{corev1.ConditionTrue, "AllAvailable", fmt.Sprintf("%d of %d pods are available", p.ordinals.Count, p.ordinals.Count)}
-	case p.refused() != nil:
+	case p.Refused != nil:
 		return verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
 	}
 	return verdict{corev1.ConditionFalse, worst.state.reason(), worst.name + " " + worst.words}
-}
-
-// refused is the write that keeps the set from its goal, nil for none. It has one without
-// its Service.
-func (p *planner) refused() *Refusal {
-	if p.Refused != nil && p.Refused.Service {
-		return nil
-	}
-	return p.Refused
 }
 
 // reason is the state as the reason of a condition.
@@ -131,7 +122,7 @@ func (s State) reason() string {
 
 // progress is True while something is being done or waited for.
 func (p *planner) progress() verdict {
-	if p.refused() != nil && !p.plan.AtRest() {
+	if p.Refused != nil && !p.plan.AtRest() {
 		return verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
 	}
 	if p.deadlineExceeded() {

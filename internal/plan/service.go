@@ -49,13 +49,11 @@ func (p *planner) makeService() {
 	if !p.enabled(GoverningService) || p.NamespaceEnds {
 		return
 	}
-	due := latest(p.FirstSeen, p.NoServiceSince).Add(serviceGrace)
-	if !p.ServiceRefused.IsZero() {
-		due = latest(due, p.ServiceRefused.Add(serviceRetry))
-		p.tellRefused()
+	if p.ServiceRefused != nil {
+		p.serviceState = &verdict{corev1.ConditionFalse, p.ServiceRefused.Reason, p.ServiceRefused.Message}
 	}
-	if left := due.Sub(p.Now); left > 0 {
-		p.lookAgain(left)
+	due := latest(p.FirstSeen, p.NoServiceSince).Add(serviceGrace)
+	if p.awaitService(due) || p.serviceOnHold() {
 		return
 	}
 	chosen := p.chooseLabels()
@@ -64,6 +62,7 @@ func (p *planner) makeService() {
 		return
 	}
 	if !chosen.works() {
+		p.lookAgain(serviceRetry) // the pod that is in the way may have gone
 		p.serviceFails(reasonNoLabels, "there is no Service "+p.Set.Spec.ServiceName+", and none is made: "+chosen.whyNone())
 		return
 	}
@@ -71,6 +70,21 @@ func (p *planner) makeService() {
 		Verb: Create, Object: p.newService(chosen),
 		Why: fmt.Sprintf("spec.serviceName is %s, and there is no such Service to give the pods their names", p.Set.Spec.ServiceName),
 	})
+}
+
+// serviceOnHold reports whether a write of the Service was refused just now.
+func (p *planner) serviceOnHold() bool {
+	return p.ServiceRefused != nil && p.awaitService(p.ServiceRefused.At.Add(serviceRetry))
+}
+
+// awaitService has the set planned again when something is due, and reports whether that
+// is later than now.
+func (p *planner) awaitService(due time.Time) bool {
+	left := due.Sub(p.Now)
+	if left > 0 {
+		p.lookAgain(left)
+	}
+	return left > 0
 }
 
 // followSets keeps a Service of ours as its sets want it.
@@ -83,15 +97,16 @@ func (p *planner) followSets() {
 		p.tellShared(chosen)
 		return
 	}
-	if change, why := p.serviceDrift(chosen); why != "" {
+	p.tellOurs(chosen)
+	switch change, why := p.serviceDrift(chosen); {
+	case why != "" && !p.serviceOnHold():
 		p.do(Action{Verb: Update, Object: p.Service, Change: change, Why: why})
-	} else if ownsFields(p.Service) {
+	case why == "" && ownsFields(p.Service):
 		p.do(Action{
 			Verb: Update, Object: p.Service, Change: Change{Unmanaged: true},
 			Why: "whoever brings theirs shall not meet a conflict with ours",
 		})
 	}
-	p.tellOurs(chosen)
 }
 
 // serviceDrift is the change that makes the Service what it should be, and why; why is
@@ -127,7 +142,7 @@ func (p *planner) newService(chosen choice) *corev1.Service {
 	return &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: p.Set.Spec.ServiceName, Namespace: p.Set.Namespace,
-			Labels: withEntries(chosen.labels, labels), Annotations: withEntries(annotations, map[string]string{ServiceMark: "true"}),
+			Labels: withEntries(chosen.labels, labels), Annotations: withEntries(annotations, map[string]string{ServiceMark: chosen.by()}),
 			OwnerReferences: setOwners(chosen.covered),
 		},
 		Spec: corev1.ServiceSpec{
@@ -149,7 +164,7 @@ func (p *planner) keepNames() {
 	}
 	owners := podOwners(left)
 	switch service := p.Service; {
-	case service == nil && p.ServiceRefused.IsZero() && p.hadService():
+	case service == nil && p.ServiceRefused == nil && p.hadService():
 		chosen := p.choose([]sharer{p.self()})
 		anew := p.newService(chosen)
 		if anew.OwnerReferences = owners; len(anew.Spec.Selector) > 0 {
@@ -165,15 +180,16 @@ func (p *planner) keepNames() {
 	}
 }
 
-// membersLeft are the pods of the set that still exist, the lowest ordinal first.
+// membersLeft are the pods of the set that still exist and may own its Service. One that
+// waits for its own dependents in a foreground deletion takes the Service along at once,
+// and waits for them because it has any: so it must not become an owner before it is
+// being deleted.
 func (p *planner) membersLeft() []*corev1.Pod {
-	var left []*corev1.Pod
-	for _, m := range slices.Concat(p.replicas, p.condemned) {
-		if m.owned() && m.state != Finished {
-			left = append(left, m.pod)
-		}
-	}
-	return left
+	foreground := slices.Contains(p.Set.Finalizers, metav1.FinalizerDeleteDependents)
+	return slices.DeleteFunc(p.ownPods(), func(pod *corev1.Pod) bool {
+		hasEnded := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+		return hasEnded || slices.Contains(pod.Finalizers, metav1.FinalizerDeleteDependents) || foreground && pod.DeletionTimestamp == nil
+	})
 }
 
 // hadService reports whether the set's Service was ours when it was last seen.

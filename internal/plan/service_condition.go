@@ -49,13 +49,6 @@ func (p *planner) tellShared(chosen choice) {
 	}
 }
 
-// tellRefused says why there is no Service, while it is not tried again.
-func (p *planner) tellRefused() {
-	if p.Refused != nil && p.Refused.Service {
-		p.serviceState = &verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
-	}
-}
-
 // inspectService says what is wrong with a user's Service that cannot give the pods
 // their names, and what mends it without taking names from others.
 func (p *planner) inspectService() {

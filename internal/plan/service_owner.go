@@ -14,8 +14,11 @@ import (
 )
 
 const (
-	// ServiceMark is the annotation of a governing Service that was made here.
-	ServiceMark = "ordinal.dev/governing-service"
+	// ServiceMark is the annotation of a governing Service that was made here. Its value
+	// says by which labels it selects: those of its only set's selector, or CommonLabels.
+	ServiceMark  = "ordinal.dev/governing-service"
+	bySelector   = "selector"
+	CommonLabels = "common-labels"
 	// FieldManager is the name under which the API server notes what was written here.
 	FieldManager = "ordinal-controller"
 )

@@ -42,15 +42,22 @@ type choice struct {
 // else.
 func (c choice) works() bool { return len(c.labels) > 0 && c.stranger == "" }
 
+// by is the value of the mark.
+func (c choice) by() string {
+	if len(c.covered) == 1 && maps.Equal(c.labels, c.covered[0].Spec.Selector.MatchLabels) && len(c.covered[0].Spec.Selector.MatchExpressions) == 0 {
+		return bySelector
+	}
+	return CommonLabels
+}
+
 // NeedsNeighbours reports whether a plan has to know the other pods of the namespace: to
 // find labels that members have and nobody else.
 func NeedsNeighbours(set *appsv1.StatefulSet, sharing []Sharer, service *corev1.Service) bool {
 	if set.Spec.ServiceName == "" {
 		return false
 	}
-	ours := service != nil && service.Annotations[ServiceMark] != ""
 	return len(sharing) > 0 || set.Spec.Selector != nil && len(set.Spec.Selector.MatchExpressions) > 0 ||
-		ours && !maps.Equal(service.Spec.Selector, set.Spec.Selector.MatchLabels)
+		service != nil && service.Annotations[ServiceMark] == CommonLabels
 }
 
 // chooseLabels finds the labels for as many of the sets as have some in common, the

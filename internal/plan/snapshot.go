@@ -34,8 +34,8 @@ type Snapshot struct {
 	// NoServiceSince is since when there is none, as far as the controller has seen; zero
 	// for as long as it knows.
 	NoServiceSince time.Time
-	// ServiceRefused is when the API server last refused to create it, zero for never.
-	ServiceRefused time.Time
+	// ServiceRefused is the last write of it that the API server refused, nil for none.
+	ServiceRefused *ServiceRefusal
 	// NamespaceEnds is set once the API server has refused a write since the namespace is
 	// being deleted: nothing is made in it any more.
 	NamespaceEnds bool
@@ -74,7 +74,12 @@ type Failure struct {
 type Refusal struct {
 	Reason  string // as in the event: "FailedCreate"
 	Message string
-	Service bool // it was of the governing Service, which pods do without
+}
+
+// ServiceRefusal is a write of the governing Service that did not succeed. Pods do without.
+type ServiceRefusal struct {
+	Refusal
+	At time.Time
 }
 
 // Feature names one improvement over the in-tree controller that can be

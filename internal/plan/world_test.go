@@ -136,7 +136,9 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 		s.NoServiceSince = now.Add(-w.Absent.Duration)
 	}
 	if w.ServiceRefused != nil {
-		s.ServiceRefused = now.Add(-w.ServiceRefused.Duration)
+		s.ServiceRefused = &plan.ServiceRefusal{At: now.Add(-w.ServiceRefused.Duration), Refusal: plan.Refusal{
+			Reason: "FailedCreate", Message: "Create Service peers for StatefulSet web failed: exceeded quota",
+		}}
 	}
 	for i := range w.Sharing {
 		s.Sharing = append(s.Sharing, plan.Sharer{Set: w.Sharing[i].DeepCopy()})

@@ -2,6 +2,9 @@ package apply
 
 import (
 	"context"
+	"errors"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"ordinal.dev/ordinal/internal/plan"
 )
@@ -21,6 +24,27 @@ func (e *execution) inOrder(ctx context.Context, actions []plan.Action) error {
 		e.done = true
 	}
 	return nil
+}
+
+// besides performs actions that hold nothing else up. One that the API server refuses, and
+// would again, is reported, and tried again when the next plan says so.
+func (e *execution) besides(ctx context.Context, actions []plan.Action) error {
+	var failed []error
+	for _, a := range actions {
+		err := e.perform(ctx, a)
+		if err == nil {
+			continue
+		}
+		e.result.Undone = append(e.result.Undone, a)
+		var r refusal
+		if errors.As(err, &r) && !Uncertain(err) && !apierrors.IsTooManyRequests(r) {
+			e.reporter.Refused(r.kind, r.name, r.event, false)
+			e.result.OnHold = true
+			continue
+		}
+		failed = append(failed, err)
+	}
+	return Joined(failed...)
 }
 
 // batches performs independent actions in parallel, in batches of 1, 2, 4 and so

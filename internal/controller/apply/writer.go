@@ -63,17 +63,24 @@ type Result struct {
 	Undone []plan.Action
 	// RanOut says that there was no time for all.
 	RanOut bool
+	// OnHold says that a write which nothing else waits for was refused. It is no error; the
+	// next plan says when it is tried again.
+	OnHold bool
+	// NamespaceEnds says that a write was refused since the namespace is being deleted.
+	NamespaceEnds bool
 }
 
 // Do carries out the actions of one plan for the set, for about [longestExecution].
 func (w *Writer) Do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *Memory, reporter Reporter) (Result, error) {
 	e := &execution{Writer: w, set: set, memory: m, reporter: reporter, ends: w.Clock.Now().Add(longestExecution), failed: map[writeSort]int{}}
 	e.mayAdopt = sync.OnceValue(func() error { return e.adoptable(ctx) })
-	var first, inTurn, rest []plan.Action
+	var first, services, inTurn, rest []plan.Action
 	for _, a := range actions {
-		switch _, isRevision := a.Object.(*appsv1.ControllerRevision); {
-		case isRevision && a.Verb != plan.Delete:
+		switch kind := kinds.Of(a.Object); {
+		case kind == kinds.Revision && a.Verb != plan.Delete:
 			first = append(first, a)
+		case kind == kinds.Service: // before the pods that it is to select
+			services = append(services, a)
 		case a.InTurn:
 			inTurn = append(inTurn, a)
 		default:
@@ -81,9 +88,10 @@ func (w *Writer) Do(ctx context.Context, set *appsv1.StatefulSet, actions []plan
 		}
 	}
 	if err := e.inOrder(ctx, first); err != nil {
-		return Result{Undone: actions}, err
+		e.result.Undone = actions
+		return e.result, err
 	}
-	err := Joined(e.inOrder(ctx, inTurn), e.batches(ctx, rest))
+	err := Joined(e.besides(ctx, services), e.inOrder(ctx, inTurn), e.batches(ctx, rest))
 	return e.result, err
 }
 

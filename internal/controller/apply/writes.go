@@ -32,6 +32,7 @@ func (e *execution) perform(ctx context.Context, a plan.Action) error {
 	switch {
 	case err != nil:
 		e.failed[writeSortOf(a)]++
+		e.result.NamespaceEnds = e.result.NamespaceEnds || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 		return refusalOf(a, event, err)
 	case ok:
 		e.reporter.Done(event)
@@ -102,7 +103,38 @@ func (e *execution) update(ctx context.Context, object client.Object, change pla
 	if change.Owners != nil {
 		metadata["ownerReferences"] = *change.Owners
 	}
+	if change.Annotations != nil {
+		metadata["annotations"] = change.Annotations
+	}
+	if service, ok := object.(*corev1.Service); ok && change.Service != nil {
+		patch["spec"] = servicePatch(&service.Spec, change.Service)
+	}
+	if change.Unmanaged {
+		metadata["managedFields"] = onlyTheMark()
+	}
 	return e.patch(ctx, object, types.MergePatchType, patch)
+}
+
+// servicePatch is what a merge patch says of a Service that is to be as the second.
+func servicePatch(is, wanted *corev1.ServiceSpec) map[string]any {
+	selector := map[string]any{}
+	for key := range is.Selector {
+		selector[key] = nil
+	}
+	for key, value := range wanted.Selector {
+		selector[key] = value
+	}
+	return map[string]any{"selector": selector, "ports": wanted.Ports, "publishNotReadyAddresses": wanted.PublishNotReadyAddresses}
+}
+
+// onlyTheMark are managed fields by which nothing of a Service was written here but its
+// mark. Without any at all, who applies server-side next would be told of a conflict with
+// the manager "before-first-apply".
+func onlyTheMark() []metav1.ManagedFieldsEntry {
+	return []metav1.ManagedFieldsEntry{{
+		Manager: plan.FieldManager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: corev1.SchemeGroupVersion.String(),
+		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: fmt.Appendf(nil, `{"f:metadata":{"f:annotations":{"f:%s":{}}}}`, plan.ServiceMark)},
+	}}
 }
 
 // adopt makes the set the object's controller, unless the set has been deleted

@@ -15,7 +15,8 @@ type refused struct {
 	name, reason string
 }
 
-// Refused records why a write failed, and has the status tell of the first one of a plan.
+// Refused records why a write failed, and has the status tell of the first one of a plan,
+// or in a condition of its own, of one of the governing Service.
 // A message may differ each time, by an address or a number in it. It is told in the
 // same words for as long as the longest pause between two tries then: a status that
 // changes has the set looked at again, and there would be no pause.
@@ -32,7 +33,11 @@ func (w Writes) Refused(k kinds.Kind, name string, event plan.Event, first bool)
 		last = warning{message, now}
 		m.refusals[what] = last
 	}
-	if first {
-		m.refused = &plan.Refusal{Reason: event.Reason, Message: last.message}
+	refusal := plan.Refusal{Reason: event.Reason, Message: last.message}
+	switch {
+	case k == kinds.Service:
+		m.service = &plan.ServiceRefusal{Refusal: refusal, At: now}
+	case first:
+		m.refused = &refusal
 	}
 }

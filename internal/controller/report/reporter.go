@@ -28,6 +28,7 @@ func New(recorder Recorder, clock clock.PassiveClock, metrics *Metrics) *Reporte
 // still to be told.
 type Memory struct {
 	refused     *plan.Refusal            // what the last plans' writes failed with; the plan is told of it
+	service     *plan.ServiceRefusal     // the last write of the governing Service that was refused
 	refusals    map[refused]warning      // what was last recorded of each
 	planned     *plan.Refusal            // the refusal that the present plan knows of
 	told        *plan.Refusal            // the one that the written status tells of
@@ -40,6 +41,10 @@ type Memory struct {
 
 // Refused is the write of the last plans that failed, nil without one.
 func (m *Memory) Refused() *plan.Refusal { return m.refused }
+
+// ServiceRefused is the last write of the governing Service that was refused, nil without
+// one.
+func (m *Memory) ServiceRefused() *plan.ServiceRefusal { return m.service }
 
 // Planned notes that a plan is made that knows of what was refused, and when the first
 // change came that it is made for.

@@ -14,12 +14,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/controller/kinds"
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 // The caches' indexes; all keys are "namespace/name".
 const (
 	bySet       = "set"       // pods and revisions, by the sets they concern
 	byGoverning = "governing" // sets, by their governing Service
+	byCommon    = "common"    // Services that select by common labels, by the empty name
 )
 
 // Cache reads from the informers' stores, without copying.
@@ -109,6 +111,13 @@ func indexers(object client.Object) toolscache.Indexers {
 		return toolscache.Indexers{byGoverning: index(func(o metav1.Object) []string {
 			return []string{o.(*appsv1.StatefulSet).Spec.ServiceName}
 		})}
+	case *corev1.Service:
+		return toolscache.Indexers{byCommon: index(func(o metav1.Object) []string {
+			if o.GetAnnotations()[plan.ServiceMark] != plan.CommonLabels {
+				return nil
+			}
+			return []string{""}
+		})}
 	}
 	return toolscache.Indexers{}
 }
@@ -134,6 +143,14 @@ func (c *Cache) Set(_ context.Context, key types.NamespacedName) (*appsv1.Statef
 
 func (c *Cache) Service(_ context.Context, key types.NamespacedName) (*corev1.Service, error) {
 	return get[*corev1.Service](c.stores[kinds.Service], kinds.Service, key)
+}
+
+func (c *Cache) Governed(_ context.Context, service types.NamespacedName) ([]*appsv1.StatefulSet, error) {
+	return list[*appsv1.StatefulSet](c.stores[kinds.Set], byGoverning, service.String())
+}
+
+func (c *Cache) Neighbours(_ context.Context, namespace string) ([]*corev1.Pod, error) {
+	return list[*corev1.Pod](c.stores[kinds.Pod], toolscache.NamespaceIndex, namespace)
 }
 
 func (c *Cache) Pods(_ context.Context, set types.NamespacedName) ([]*corev1.Pod, error) {

@@ -43,7 +43,7 @@ var decoded = func() map[string]message {
 		"ControllerRevision": only[appsv1.ControllerRevision](fields{"ObjectMeta": metadata, "Data": nil, "Revision": nil}),
 		"Pod": only[corev1.Pod](fields{
 			"ObjectMeta": metadata,
-			"Spec": only[corev1.PodSpec](fields{"Volumes": only[corev1.Volume](fields{
+			"Spec": only[corev1.PodSpec](fields{"Subdomain": nil, "Volumes": only[corev1.Volume](fields{
 				"Name": nil, "VolumeSource": only[corev1.VolumeSource](fields{"PersistentVolumeClaim": nil}),
 			})}),
 			"Status": only[corev1.PodStatus](fields{
@@ -53,7 +53,8 @@ var decoded = func() map[string]message {
 		}),
 		"PersistentVolumeClaim": only[corev1.PersistentVolumeClaim](fields{"ObjectMeta": metadata}),
 		"Service": only[corev1.Service](fields{
-			"ObjectMeta": metadata, "Spec": only[corev1.ServiceSpec](fields{"ClusterIP": nil, "Selector": pair}),
+			"ObjectMeta": allBut[metav1.ObjectMeta](), // whose a Service is, its managed fields tell
+			"Spec":       only[corev1.ServiceSpec](fields{"ClusterIP": nil, "Selector": pair, "Ports": nil, "PublishNotReadyAddresses": nil}),
 		}),
 	}
 	for kind, object := range maps.Clone(objects) {

@@ -27,17 +27,34 @@ func (l live) Service(ctx context.Context, key types.NamespacedName) (*corev1.Se
 }
 
 func (l live) Pods(ctx context.Context, set types.NamespacedName) ([]*corev1.Pod, error) {
+	pods, err := l.Neighbours(ctx, set.Namespace)
+	return slices.DeleteFunc(pods, func(pod *corev1.Pod) bool { return !slices.Contains(podSets(pod), set.Name) }), err
+}
+
+func (l live) Neighbours(ctx context.Context, namespace string) ([]*corev1.Pod, error) {
 	var list corev1.PodList
-	if err := l.reader.List(ctx, &list, client.InNamespace(set.Namespace)); err != nil {
+	if err := l.reader.List(ctx, &list, client.InNamespace(namespace)); err != nil {
 		return nil, err
 	}
-	var pods []*corev1.Pod
+	pods := make([]*corev1.Pod, len(list.Items))
 	for i := range list.Items {
-		if slices.Contains(podSets(&list.Items[i]), set.Name) {
-			pods = append(pods, &list.Items[i])
-		}
+		pods[i] = &list.Items[i]
 	}
 	return pods, nil
+}
+
+func (l live) Governed(ctx context.Context, service types.NamespacedName) ([]*appsv1.StatefulSet, error) {
+	var list appsv1.StatefulSetList
+	if err := l.reader.List(ctx, &list, client.InNamespace(service.Namespace)); err != nil {
+		return nil, err
+	}
+	var sets []*appsv1.StatefulSet
+	for i := range list.Items {
+		if list.Items[i].Spec.ServiceName == service.Name {
+			sets = append(sets, &list.Items[i])
+		}
+	}
+	return sets, nil
 }
 
 func (l live) Revisions(ctx context.Context, set types.NamespacedName) ([]*appsv1.ControllerRevision, error) {

@@ -18,15 +18,17 @@ import (
 
 // SetsOf names the sets that a change of the object may concern: of a claim
 // those whose it may be by its name, of a revision without an owner every set of
-// the namespace, since its selector may match.
+// the namespace, since its selector may match; of a pod its set, and those whose governing
+// Service selects by labels that it may have, too; of a Service those that name it, and
+// those that are gone while their pods own it.
 func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Request {
 	switch object.(type) {
 	case *corev1.Pod:
-		return requests(object.GetNamespace(), podSets(object))
+		return append(requests(object.GetNamespace(), podSets(object)), c.selecting(object)...)
 	case *corev1.PersistentVolumeClaim:
 		return requests(object.GetNamespace(), identity.ClaimSets(object.GetName()))
 	case *corev1.Service:
-		return c.sets(byGoverning, client.ObjectKeyFromObject(object).String())
+		return append(c.sets(byGoverning, client.ObjectKeyFromObject(object).String()), requests(object.GetNamespace(), ownersOf(object))...)
 	case *appsv1.ControllerRevision:
 		sets := revisionSets(object)
 		if slices.Contains(sets, "") {
@@ -35,6 +37,48 @@ func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Requ
 		return requests(object.GetNamespace(), sets)
 	}
 	return requests(object.GetNamespace(), []string{object.GetName()})
+}
+
+// SharersOf names the other sets with the same governing Service.
+func (c *Cache) SharersOf(set *appsv1.StatefulSet) []reconcile.Request {
+	if set.Spec.ServiceName == "" {
+		return nil
+	}
+	all := c.sets(byGoverning, set.Namespace+"/"+set.Spec.ServiceName)
+	return slices.DeleteFunc(all, func(r reconcile.Request) bool { return r.Name == set.Name })
+}
+
+// selecting names the sets whose governing Service selects by common labels, and does or
+// did select the pod: who is a member of what else matters to it.
+func (c *Cache) selecting(pod client.Object) []reconcile.Request {
+	services, err := list[*corev1.Service](c.stores[kinds.Service], byCommon, pod.GetNamespace()+"/")
+	if err != nil {
+		return nil // the index exists, so this cannot be
+	}
+	var all []reconcile.Request
+	for _, service := range services {
+		if labels.SelectorFromValidatedSet(service.Spec.Selector).Matches(labels.Set(pod.GetLabels())) {
+			all = append(all, c.sets(byGoverning, client.ObjectKeyFromObject(service).String())...)
+		}
+	}
+	return all
+}
+
+// ownersOf names the sets that own a Service, by themselves or by their pods.
+func ownersOf(service client.Object) []string {
+	var sets []string
+	for _, ref := range service.GetOwnerReferences() {
+		switch ref.Kind {
+		case identity.SetKind.Kind:
+			sets = append(sets, ref.Name)
+		case identity.PodKind.Kind:
+			if set, _, ok := identity.Parse(ref.Name); ok {
+				sets = append(sets, set)
+			}
+		}
+	}
+	slices.Sort(sets)
+	return slices.Compact(sets)
 }
 
 func (c *Cache) sets(index, key string) []reconcile.Request {

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -25,6 +26,10 @@ type View interface {
 	// Claims are those of the given names that exist.
 	Claims(ctx context.Context, namespace string, names []string) (map[string]*corev1.PersistentVolumeClaim, error)
 	Service(ctx context.Context, key types.NamespacedName) (*corev1.Service, error)
+	// Governed are the sets whose governing Service is the named one.
+	Governed(ctx context.Context, service types.NamespacedName) ([]*appsv1.StatefulSet, error)
+	// Neighbours are all pods of a namespace.
+	Neighbours(ctx context.Context, namespace string) ([]*corev1.Pod, error)
 }
 
 // Load takes a snapshot of one set straight from the API server, for showing its
@@ -35,12 +40,17 @@ func Load(ctx context.Context, reader client.Reader, namespace, name string, now
 
 // Take takes a snapshot of one set. A set that does not exist is a NotFound error.
 func Take(ctx context.Context, v View, key types.NamespacedName, now time.Time) (plan.Snapshot, error) {
-	none := plan.Snapshot{}
 	set, err := v.Set(ctx, key)
 	if err != nil {
-		return none, err
+		return plan.Snapshot{}, err
 	}
-	s := plan.Snapshot{Now: now, Set: set}
+	return Of(ctx, v, set, now)
+}
+
+// Of takes a snapshot of a set as it is given, which may be gone.
+func Of(ctx context.Context, v View, set *appsv1.StatefulSet, now time.Time) (plan.Snapshot, error) {
+	key, none := client.ObjectKeyFromObject(set), plan.Snapshot{}
+	s, err := plan.Snapshot{Now: now, Set: set}, error(nil)
 	if s.Pods, err = v.Pods(ctx, key); err != nil {
 		return none, err
 	}
@@ -53,15 +63,47 @@ func Take(ctx context.Context, v View, key types.NamespacedName, now time.Time) 
 		return none, err
 	}
 	if set.Spec.ServiceName != "" {
-		s.Service, err = v.Service(ctx, types.NamespacedName{Namespace: key.Namespace, Name: set.Spec.ServiceName})
-		if client.IgnoreNotFound(err) != nil {
+		if err := addService(ctx, v, &s); err != nil {
 			return none, err
-		}
-		if apierrors.IsNotFound(err) {
-			s.Service = nil
 		}
 	}
 	return s, nil
+}
+
+// addService adds the governing Service, and what its selection depends on.
+func addService(ctx context.Context, v View, s *plan.Snapshot) error {
+	key := types.NamespacedName{Namespace: s.Set.Namespace, Name: s.Set.Spec.ServiceName}
+	service, err := v.Service(ctx, key)
+	switch {
+	case err == nil:
+		s.Service = service
+	case !apierrors.IsNotFound(err):
+		return err
+	}
+	sets, err := v.Governed(ctx, key)
+	if err != nil {
+		return err
+	}
+	for _, set := range sets {
+		if set.Name == s.Set.Name {
+			continue
+		}
+		revisions, err := v.Revisions(ctx, client.ObjectKeyFromObject(set))
+		if err != nil {
+			return err
+		}
+		s.Sharing = append(s.Sharing, plan.Sharer{Set: set, Revisions: OwnRevisions(set, revisions)})
+	}
+	if !plan.NeedsNeighbours(s.Set, s.Sharing, s.Service) {
+		return nil
+	}
+	pods, err := v.Neighbours(ctx, key.Namespace)
+	for _, pod := range pods {
+		if !slices.Contains(podSets(pod), s.Set.Name) {
+			s.Neighbours = append(s.Neighbours, pod)
+		}
+	}
+	return err
 }
 
 // claimNames lists the claims that a plan deals with.

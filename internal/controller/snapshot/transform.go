@@ -10,6 +10,7 @@ import (
 
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 // CacheOptions keep only what plans read. Objects are handed out as they are in
@@ -28,7 +29,9 @@ func CacheOptions() cache.Options {
 // what the kinds have.
 func strip(object any) {
 	if o, ok := object.(metav1.Object); ok {
-		o.SetManagedFields(nil)
+		if _, isService := object.(*corev1.Service); !isService {
+			o.SetManagedFields(nil)
+		}
 	}
 	switch o := object.(type) {
 	case *corev1.Pod:
@@ -39,18 +42,30 @@ func strip(object any) {
 		o.Annotations, o.Labels = nil, nil
 		o.Spec, o.Status = corev1.PersistentVolumeClaimSpec{}, corev1.PersistentVolumeClaimStatus{}
 	case *corev1.Service:
-		o.Annotations, o.Labels = nil, nil
-		o.Spec = corev1.ServiceSpec{ClusterIP: o.Spec.ClusterIP, Selector: o.Spec.Selector}
-		o.Status = corev1.ServiceStatus{}
+		stripService(o)
 	}
 }
 
+// stripService keeps whom it selects, and what tells whose it is: that is of use for
+// headless ones only.
+func stripService(s *corev1.Service) {
+	s.Spec = corev1.ServiceSpec{
+		ClusterIP: s.Spec.ClusterIP, Selector: s.Spec.Selector, Ports: s.Spec.Ports, PublishNotReadyAddresses: s.Spec.PublishNotReadyAddresses,
+	}
+	s.Status = corev1.ServiceStatus{}
+	if s.Spec.ClusterIP != corev1.ClusterIPNone {
+		s.Annotations, s.Labels, s.ManagedFields, s.Spec.Ports = nil, nil, nil, nil
+		return
+	}
+	s.ManagedFields = plan.Condense(s.ManagedFields)
+}
+
 // stripPod keeps who the pod is, which claims it mounts, and how it does. Of a
-// pod that cannot be a member of any set only the name is kept.
+// pod that cannot be a member of any set only what a Service may select it by is kept.
 func stripPod(pod *corev1.Pod) {
 	pod.Annotations = nil
 	if _, _, named := identity.Parse(pod.Name); !named && kinds.OwningSet(pod) == "" {
-		pod.Labels, pod.Spec, pod.Status = nil, corev1.PodSpec{}, corev1.PodStatus{}
+		pod.Spec, pod.Status = corev1.PodSpec{}, corev1.PodStatus{Phase: pod.Status.Phase}
 		return
 	}
 	var claims []corev1.Volume
@@ -59,7 +74,7 @@ func stripPod(pod *corev1.Pod) {
 			claims = append(claims, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: claim}})
 		}
 	}
-	pod.Spec = corev1.PodSpec{Volumes: claims}
+	pod.Spec = corev1.PodSpec{Volumes: claims, Subdomain: pod.Spec.Subdomain}
 	status := pod.Status
 	pod.Status = corev1.PodStatus{
 		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Conditions: stripConditions(status.Conditions),

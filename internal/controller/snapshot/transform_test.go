@@ -42,12 +42,15 @@ func TestACachedPodPlansLikeTheWholeOne(t *testing.T) {
 	}
 }
 
-func TestOfOtherPodsOnlyTheNameIsCached(t *testing.T) {
+func TestOfOtherPodsOnlyWhatAServiceSelectsThemByIsCached(t *testing.T) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web-7d4b9-x2x4z", Namespace: "default", UID: "uid", Labels: map[string]string{"app": "web"}},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}, Status: corev1.PodStatus{Phase: corev1.PodRunning},
 	}
-	want := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web-7d4b9-x2x4z", Namespace: "default", UID: "uid"}}
+	want := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-7d4b9-x2x4z", Namespace: "default", UID: "uid", Labels: pod.Labels},
+		Status:     corev1.PodStatus{Phase: corev1.PodRunning},
+	}
 	if diff := cmp.Diff(want, stripped(pod)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -62,12 +65,23 @@ func TestOfClaimsAndServicesOnlyWhatIsReadIsCached(t *testing.T) {
 	if diff := cmp.Diff(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data-web-0", OwnerReferences: owners}}, claim); diff != "" {
 		t.Errorf("claim (-want +got):\n%s", diff)
 	}
-	spec := corev1.ServiceSpec{ClusterIP: "None", Selector: map[string]string{"app": "web"}}
-	full := spec
-	full.Ports = []corev1.ServicePort{{Port: 80}}
-	service := stripped(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers", OwnerReferences: owners}, Spec: full})
-	if diff := cmp.Diff(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "peers", OwnerReferences: owners}, Spec: spec}, service); diff != "" {
-		t.Errorf("Service (-want +got):\n%s", diff)
+	for ip, kept := range map[string]bool{corev1.ClusterIPNone: true, "10.0.0.1": false} {
+		whole := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: "peers", OwnerReferences: owners, Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"c": "d"},
+				ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "helm", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:ports":{}}}`)}}},
+			},
+			Spec: corev1.ServiceSpec{ClusterIP: ip, Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Port: 80}}, Type: "ClusterIP"},
+		}
+		want := whole.DeepCopy()
+		want.Spec.Type = ""
+		want.ManagedFields[0].FieldsV1.Raw = []byte(`{"f:spec":{".":{}}}`)
+		if !kept {
+			want.Labels, want.Annotations, want.ManagedFields, want.Spec.Ports = nil, nil, nil, nil
+		}
+		if diff := cmp.Diff(want, stripped(whole)); diff != "" {
+			t.Errorf("Service with cluster IP %s (-want +got):\n%s", ip, diff)
+		}
 	}
 }
 

@@ -1,0 +1,53 @@
+package controller
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"ordinal.dev/ordinal/internal/controller/snapshot"
+	"ordinal.dev/ordinal/internal/controller/timing"
+	"ordinal.dev/ordinal/internal/plan"
+)
+
+// bury ends what is done for a set that is gone: when its last pod is gone, too. Until
+// then a Service of ours is kept, so that the pods have their names while they end.
+func (s *setSync) bury(ctx context.Context) error {
+	left, err := s.keepNames(ctx)
+	if !left && err == nil {
+		s.memories.forget(s.key)
+	}
+	s.metrics.Forget(s.key)
+	s.admission.End(s.key, s.clock.Now())
+	return err
+}
+
+// keepNames keeps the Service of a set that is gone, and reports whether pods are left
+// that need it. It is planned for as for a set in deletion, which it was when it went.
+func (s *setSync) keepNames(ctx context.Context) (left bool, err error) {
+	m := s.memory
+	if m.governed == nil {
+		return false, nil
+	}
+	set := m.governed.DeepCopy()
+	if set.DeletionTimestamp == nil {
+		set.DeletionTimestamp = &metav1.Time{Time: s.clock.Now()}
+	}
+	if s.snapshot, err = snapshot.Of(ctx, s.cache, set, s.clock.Now()); err != nil {
+		return false, err
+	}
+	s.recall(&s.snapshot, m)
+	made := plan.Make(s.snapshot)
+	if made.Status.Replicas == 0 {
+		return false, nil
+	}
+	result, err := s.writer.Do(ctx, set, made.Actions, &m.writes, s.reporter.WritesOf(set, &m.report))
+	m.spaceEnds = m.spaceEnds || result.NamespaceEnds
+	s.requeueAfter = timing.Soonest(s.requeueAfter, made.RequeueAfter)
+	if apierrors.IsConflict(err) { // the garbage collector, most likely
+		s.requeueAfter = timing.Soonest(s.requeueAfter, timing.FirstRetry)
+		err = nil
+	}
+	return true, err
+}
