@@ -222,7 +222,7 @@ func (r *reconciler) due(s queue.Significance, set types.NamespacedName) (in tim
 		return 0, r.memories.awaits(set)
 	case queue.StatusOnly:
 		now := r.clock.Now()
-		r.admission.Stir(set, now)
+		r.admission.Active(set, now)
 		return r.memories.of(set).pending.StatusOnly(now), true
 	}
 	return 0, true
