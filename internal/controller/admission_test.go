@@ -57,7 +57,7 @@ func busy(t *testing.T, replicas int32) *world {
 	return w
 }
 
-func TestANewGenerationWaitsForItsTurn(t *testing.T) {
+func TestANewGenerationWaitsForASlot(t *testing.T) {
 	w := busy(t, 3)
 	w.Change(func(set *appsv1.StatefulSet) { set.Spec.Replicas = ptr.To[int32](1) })
 	writes, result, err := w.reconcile()
@@ -66,7 +66,7 @@ func TestANewGenerationWaitsForItsTurn(t *testing.T) {
 	}
 	w.r.admission.End(another, w.Clock.Now())
 	if want := []string{"delete pods web-2", "delete pods web-1", "status statefulsets web"}; !slices.Equal(w.settle(), want) {
-		t.Errorf("wrote otherwise than %v when its turn had come", want)
+		t.Errorf("wrote otherwise than %v when there was a slot", want)
 	}
 	if wait := w.ask(another); wait > 0 {
 		t.Errorf("at rest, and still counted: another set has to wait for %s", wait)

@@ -96,7 +96,7 @@ func TestANewControllerActsOnASetWhosePodsChangeAllTheTime(t *testing.T) {
 		t.Errorf("on a cache that is behind, the controller wrote %v (%v)", writes, err)
 	}
 	if writes, _, err := w.reconcile(); err != nil || !slices.ContainsFunc(writes, creates) {
-		t.Errorf("on a cache that shows what was so at the first look, the controller wrote %v (%v)", writes, err)
+		t.Errorf("on a cache that shows what was so at the first read, the controller wrote %v (%v)", writes, err)
 	}
 }
 
@@ -204,7 +204,7 @@ func (f *failsOnce) Get(ctx context.Context, key client.ObjectKey, object client
 	return f.Reader.Get(ctx, key, object, options...)
 }
 
-func TestALookThatFailsIsNotTakenForOne(t *testing.T) {
+func TestAReadThatFailsIsNotTakenForOne(t *testing.T) {
 	set := web(3)
 	r, err := revision.New(set, 1, 0)
 	if err != nil {
@@ -298,7 +298,7 @@ func TestWhatIsSaidToBeGoneAndIsNotIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-func TestAFreshLookThatFailsIsRepeatedEverMoreSlowly(t *testing.T) {
+func TestALiveReadThatFailsIsRepeatedEverMoreSlowly(t *testing.T) {
 	w := newWorld(t, web(3))
 	w.settle()
 	w.r.memories.forget(webKey) // another controller takes over

@@ -122,7 +122,8 @@ func (e *Engine) Reconcile(ctx context.Context, set types.NamespacedName) (recon
 }
 
 // Due is what a plan would do now about a set, by what the engine has observed. It is
-// nothing where a plan would have to wait, or to look at the API server before.
+// nothing where a plan would have to wait for the caches, or to read from the API server
+// before.
 func (e *Engine) Due(ctx context.Context, set types.NamespacedName) []plan.Action {
 	r, m := e.reconciler, e.reconciler.memories.of(set)
 	s, err := snapshot.Take(ctx, e.cache, set, r.clock.Now())

@@ -96,7 +96,7 @@ func (w *world) otherSetsHaveMuchToTell() {
 // warnedAgain is when a warning that still holds is recorded again.
 const warnedAgain = 30 * time.Minute
 
-func TestNewsWaitForRoomAndAreFewerForIt(t *testing.T) {
+func TestEventsWaitForTheRateLimitAndAreFewerForIt(t *testing.T) {
 	w := newWorld(t, web(1))
 	w.otherSetsHaveMuchToTell()
 	w.settle()
@@ -118,7 +118,7 @@ func TestNewsWaitForRoomAndAreFewerForIt(t *testing.T) {
 	}
 }
 
-func TestWarningsDoNotWaitForNews(t *testing.T) {
+func TestWarningsAreNotLimited(t *testing.T) {
 	w := newWorld(t, web(1))
 	w.otherSetsHaveMuchToTell()
 	w.Refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), "web-0", errors.New("no room"))

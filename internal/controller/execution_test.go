@@ -28,12 +28,12 @@ func (w *world) slowly(took time.Duration) {
 	}
 }
 
-func TestTheStatusOfASetThatGetsManyPodsIsWrittenBetweenPasses(t *testing.T) {
+func TestTheStatusOfASetThatGetsManyPodsIsWrittenBetweenExecutions(t *testing.T) {
 	set := web(100)
 	set.Spec.PodManagementPolicy = appsv1.ParallelPodManagement
 	w := newWorld(t, set)
 	w.slowly(longestExecution / 2)
-	var told []int32 // how many pods the status counts, after each pass
+	var told []int32 // how many pods the status counts, after each execution
 	for range 3 {
 		writes, result, err := w.reconcile()
 		if err != nil {
@@ -43,7 +43,7 @@ func TestTheStatusOfASetThatGetsManyPodsIsWrittenBetweenPasses(t *testing.T) {
 			t.Errorf("comes back in %s, want %s", result.RequeueAfter, goOn)
 		}
 		if last := writes[len(writes)-1]; last != "status statefulsets web" {
-			t.Errorf("the pass ends with %s", last)
+			t.Errorf("the execution ends with %s", last)
 		}
 		told = append(told, w.Set().Status.Replicas)
 	}
@@ -103,6 +103,6 @@ func TestOnlyAPodThatIsReplacedCountsAsFailed(t *testing.T) {
 		}
 	}
 	if replaced != 3 {
-		t.Errorf("%d pods were replaced in this pass, want 3: %v", replaced, writes)
+		t.Errorf("%d pods were replaced in this execution, want 3: %v", replaced, writes)
 	}
 }

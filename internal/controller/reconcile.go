@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// staleRetry is when to look again at a cache that is behind, should the
+	// staleRetry is when to check a cache again that is behind, should the
 	// watch event that ends the wait have been missed.
 	staleRetry = time.Second
 	// goOn is when to plan what there was no time for: at once.
@@ -56,22 +56,22 @@ func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Met
 	}
 }
 
-// steps are what is done for one set, one after the other. Any of them may end it.
+// steps are what is done for one set, in this order. Each of them may end it.
 var steps = [...]func(*setSync, context.Context) (ended bool, err error){
-	(*setSync).awaitOwnWrites, // a plan of caches that do not show them would repeat them
-	(*setSync).takeSnapshot,
-	(*setSync).recogniseSet,   // or start anew with another set of its name
-	(*setSync).awaitCatchUp,   // with the API server, where the caches cannot be trusted
-	(*setSync).makePlan,       // see package plan
-	(*setSync).awaitAdmission, // a new generation is begun when fewer others are
-	(*setSync).applyPlan,
-	(*setSync).report,
-	(*setSync).scheduleNext,
+	(*setSync).awaitOwnWrites, // until the caches show what was written for the set
+	(*setSync).takeSnapshot,   // from the caches
+	(*setSync).forgetEarlier,  // what is remembered of another set that had the name
+	(*setSync).awaitCatchUp,   // until the caches show what the API server does, where that is in doubt
+	(*setSync).makePlan,       // all decisions are in package plan
+	(*setSync).awaitAdmission, // a new generation begins when there is a slot for its rollout
+	(*setSync).applyPlan,      // the writes
+	(*setSync).report,         // events and the status
+	(*setSync).scheduleNext,   // when to reconcile again
 }
 
 // Reconcile implements reconcile.Reconciler, except that it may say when to come back
-// and return an error: the set is looked at again then, or when the pause after an
-// error is over.
+// and return an error: the set is reconciled again then, or when the pause after an
+// error is over, whichever is sooner.
 func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	s := &setSync{reconciler: r, key: request.NamespacedName, memory: r.memories.of(request.NamespacedName)}
 	for _, step := range steps {
@@ -125,8 +125,8 @@ func (s *setSync) takeSnapshot(ctx context.Context) (ended bool, err error) {
 	return false, err
 }
 
-// recogniseSet forgets an earlier set of the name.
-func (s *setSync) recogniseSet(context.Context) (ended bool, err error) {
+// forgetEarlier begins anew with a set that has the name of an earlier one.
+func (s *setSync) forgetEarlier(context.Context) (ended bool, err error) {
 	if s.memory.uid != s.snapshot.Set.UID {
 		s.memory = s.memories.renew(s.key, s.snapshot.Set.UID, s.snapshot.Now)
 	}
@@ -143,6 +143,7 @@ func (s *setSync) awaitCatchUp(ctx context.Context) (ended bool, err error) {
 	return true, nil
 }
 
+// makePlan asks package plan what is to be done.
 func (s *setSync) makePlan(context.Context) (ended bool, err error) {
 	s.memory.noteService(&s.snapshot)
 	s.recall(&s.snapshot, s.memory)
@@ -226,7 +227,7 @@ func (r *reconciler) due(s queue.Significance, set types.NamespacedName) (in tim
 		return 0, r.memories.awaits(set)
 	case queue.StatusOnly:
 		now := r.clock.Now()
-		r.admission.Stir(set, now)
+		r.admission.Active(set, now)
 		return r.memories.of(set).pending.StatusOnly(now), true
 	}
 	return 0, true

@@ -11,8 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// retryPause are the pauses between looks whether an API server that could not be
-// reached is back: a tenth of a second at first, and longestRetry at most.
+// retryPause are the pauses between tries of an API server that could not be reached: a tenth of a second at first, and longestRetry at most.
 var retryPause = wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 1, Steps: 10, Cap: longestRetry / 2}
 
 const longestRetry = 2 * time.Second // the jitter doubles what Cap allows

@@ -21,10 +21,10 @@ func (w *world) slowly(took time.Duration) *[]int {
 	return &sizes
 }
 
-func TestAPassThatTakesItsTimeEndsAndTheNextGoesOnAsItWouldHave(t *testing.T) {
+func TestAnExecutionThatTakesItsTimeEndsAndTheNextGoesOnAsItWouldHave(t *testing.T) {
 	w, actions := worldToFill(t, 50)
 	sizes := w.slowly(longestExecution / 2)
-	var passes [][]int
+	var executions [][]int
 	for left, ranOut := actions, true; ranOut; {
 		*sizes = nil
 		result, err := w.carryOut(left...)
@@ -32,9 +32,9 @@ func TestAPassThatTakesItsTimeEndsAndTheNextGoesOnAsItWouldHave(t *testing.T) {
 			t.Fatal(err)
 		}
 		left, ranOut = result.Undone, result.RanOut
-		passes = append(passes, *sizes)
+		executions = append(executions, *sizes)
 	}
-	if diff := cmp.Diff([][]int{{1, 2}, {4, 8}, {16, 19}}, passes); diff != "" {
+	if diff := cmp.Diff([][]int{{1, 2}, {4, 8}, {16, 19}}, executions); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
 	if n := len(w.PodNames()); n != 50 {
@@ -45,7 +45,7 @@ func TestAPassThatTakesItsTimeEndsAndTheNextGoesOnAsItWouldHave(t *testing.T) {
 	}
 }
 
-func TestAPassBehindASlowWebhookWritesMoreThanUsual(t *testing.T) {
+func TestAnExecutionBehindASlowWebhookWritesMoreThanUsual(t *testing.T) {
 	w, actions := worldToFill(t, 150)
 	sizes := w.slowly(time.Second)
 	for left, ranOut := actions, true; ranOut; {
@@ -61,7 +61,7 @@ func TestAPassBehindASlowWebhookWritesMoreThanUsual(t *testing.T) {
 }
 
 // What a webhook takes ten seconds to refuse must not keep the rest waiting for ever.
-func TestAPassThatHasDoneNothingGoesOn(t *testing.T) {
+func TestAnExecutionThatHasDoneNothingGoesOn(t *testing.T) {
 	w, actions := worldToFill(t, 5)
 	w.slowly(10 * longestExecution)
 	w.Refuse["create pods"] = errQuota
@@ -97,7 +97,7 @@ func (c steppingClock) Now() time.Time {
 	return c.FakeClock.Now()
 }
 
-func TestWhatGoesInOrderEndsWithThePassToo(t *testing.T) {
+func TestWhatGoesInOrderEndsWithTheExecutionToo(t *testing.T) {
 	w, actions := worldToFill(t, 5)
 	for i := range actions {
 		actions[i].InTurn = true

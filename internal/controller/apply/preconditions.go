@@ -16,31 +16,34 @@ import (
 	"ordinal.dev/ordinal/internal/plan"
 )
 
+// What no cache can rule out is read from the API server just before the write that
+// depends on it.
+
 // adoptable returns an error unless the set is still what it was planned for: no
 // cache can rule out that it has been deleted.
 func (e *execution) adoptable(ctx context.Context) error {
-	fresh := &appsv1.StatefulSet{}
-	if err := e.Live.Get(ctx, client.ObjectKeyFromObject(e.set), fresh); err != nil {
+	now := &appsv1.StatefulSet{}
+	if err := e.Live.Get(ctx, client.ObjectKeyFromObject(e.set), now); err != nil {
 		return err
 	}
-	if fresh.UID != e.set.UID || fresh.DeletionTimestamp != nil {
-		return stale(fresh, "it has been deleted, so it adopts nothing")
+	if now.UID != e.set.UID || now.DeletionTimestamp != nil {
+		return stale(now, "it has been deleted, so it adopts nothing")
 	}
 	return nil
 }
 
-// stillAsked returns an error unless the set's specification is still the one that
+// specUnchanged returns an error unless the set's specification is still the one that
 // was planned for, and has the set wait for the newer one. The order of revisions
 // follows from the specification alone: two controllers, one of which is behind,
 // would renumber them in turn for as long as both lead.
-func (e *execution) stillAsked(ctx context.Context) error {
-	fresh := &appsv1.StatefulSet{}
-	if err := e.Live.Get(ctx, client.ObjectKeyFromObject(e.set), fresh); err != nil {
+func (e *execution) specUnchanged(ctx context.Context) error {
+	now := &appsv1.StatefulSet{}
+	if err := e.Live.Get(ctx, client.ObjectKeyFromObject(e.set), now); err != nil {
 		return err
 	}
-	if fresh.UID != e.set.UID || fresh.Generation != e.set.Generation {
-		e.memory.Expectations.Wrote(kinds.Set, fresh.ResourceVersion)
-		return stale(fresh, "its specification has changed")
+	if now.UID != e.set.UID || now.Generation != e.set.Generation {
+		e.memory.Expectations.Wrote(kinds.Set, now.ResourceVersion)
+		return stale(now, "its specification has changed")
 	}
 	return nil
 }
@@ -70,7 +73,7 @@ func (e *execution) claimsUsable(ctx context.Context, pod *corev1.Pod, written [
 	return nil
 }
 
-// stale is the conflict of a plan made from a cache that was behind.
+// stale is the conflict of a plan that was made from a stale read.
 func stale(object client.Object, why string) error {
 	return apierrors.NewConflict(kinds.Of(object).Resource(), object.GetName(), errors.New(why))
 }

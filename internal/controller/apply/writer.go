@@ -111,7 +111,7 @@ type execution struct {
 }
 
 // isOver reports whether the execution has run out of time. One that has done nothing has
-// not: what is refused slowly must not keep the rest from its turn.
+// not: what is refused slowly must not keep the rest from being tried.
 func (e *execution) isOver() bool {
 	e.result.RanOut = e.result.RanOut || e.done && !e.Clock.Now().Before(e.ends)
 	return e.result.RanOut

@@ -40,6 +40,7 @@ func (e *execution) perform(ctx context.Context, a plan.Action) error {
 	return nil
 }
 
+// write makes the one request of an action.
 func (e *execution) write(ctx context.Context, a plan.Action) error {
 	switch a.Verb {
 	case plan.Create:
@@ -56,6 +57,7 @@ func (e *execution) write(ctx context.Context, a plan.Action) error {
 	return fmt.Errorf("the plan says %q, which nobody can do", a.Verb)
 }
 
+// create has the next plan wait until the cache shows the object.
 func (e *execution) create(ctx context.Context, object client.Object, needs []plan.Action) error {
 	if pod, ok := object.(*corev1.Pod); ok {
 		if err := e.claimsUsable(ctx, pod, needs); err != nil {
@@ -77,6 +79,7 @@ func (e *execution) create(ctx context.Context, object client.Object, needs []pl
 	return nil
 }
 
+// delete deletes the very object that the plan saw: a pod, too, and always gracefully.
 func (e *execution) delete(ctx context.Context, object client.Object) error {
 	uid, version := object.GetUID(), object.GetResourceVersion()
 	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})
@@ -92,7 +95,7 @@ func (e *execution) update(ctx context.Context, object client.Object, change pla
 	metadata := map[string]any{"uid": object.GetUID(), "resourceVersion": object.GetResourceVersion()}
 	patch := map[string]any{"metadata": metadata}
 	if change.Number != 0 {
-		if err := e.stillAsked(ctx); err != nil {
+		if err := e.specUnchanged(ctx); err != nil {
 			return err
 		}
 		patch["revision"] = change.Number
@@ -138,7 +141,7 @@ func onlyTheMark() []metav1.ManagedFieldsEntry {
 }
 
 // adopt makes the set the object's controller, unless the set has been deleted
-// or replaced in the meantime: a fresh look rules that out (kubernetes#42639).
+// or replaced in the meantime: a live read rules that out (kubernetes#42639).
 func (e *execution) adopt(ctx context.Context, object client.Object) error {
 	if err := e.mayAdopt(); err != nil {
 		return err
@@ -161,6 +164,7 @@ func ownersPatch(object client.Object, owner any) map[string]any {
 	return map[string]any{"metadata": map[string]any{"uid": object.GetUID(), "ownerReferences": []any{owner}}}
 }
 
+// patch sends a patch and takes the answer's resourceVersion for expected.
 func (e *execution) patch(ctx context.Context, object client.Object, kind types.PatchType, patch map[string]any) error {
 	data, err := json.Marshal(patch)
 	if err != nil {
@@ -178,7 +182,7 @@ func (e *execution) patch(ctx context.Context, object client.Object, kind types.
 	return nil
 }
 
-// WriteStatus replaces the set's status.
+// WriteStatus replaces the set's status, provided the set is still as it was seen.
 func (w *Writer) WriteStatus(ctx context.Context, set *appsv1.StatefulSet, status appsv1.StatefulSetStatus, m *Memory, reporter Reporter) error {
 	updated := set.DeepCopy()
 	updated.Status = status

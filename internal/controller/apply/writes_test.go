@@ -36,7 +36,7 @@ func TestOnlyThePodThatThePlanSawIsDeleted(t *testing.T) {
 	}
 }
 
-func TestAnOrphanIsAdoptedAfterAFreshLookAtTheSet(t *testing.T) {
+func TestAnOrphanIsAdoptedAfterALiveReadOfTheSet(t *testing.T) {
 	w := newWorld(t, web(3), orphan(0))
 	if err := w.do(plan.Action{Verb: plan.Adopt, Object: w.Pod("web-0")}); err != nil {
 		t.Fatal(err)

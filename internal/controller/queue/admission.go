@@ -14,57 +14,58 @@ import (
 )
 
 const (
-	// longestTurn is how long a set that moves may keep others waiting. A cluster that
-	// is behind takes longer than timing.StatusDelay for each, and would be further behind if
-	// more of them began then.
-	longestTurn = 3 * timing.StatusDelay
-	// idleTurn is how long it may do so while nothing happens to it: its pods take
-	// their time then, and others would not slow them down.
-	idleTurn = 250 * time.Millisecond
-	// easyTurn is how long a set takes at most when there is room for more.
-	easyTurn = timing.StatusDelay * 13 / 20
-	// hardTurn is how long a set takes at least when there are too many.
-	hardTurn = timing.StatusDelay * 17 / 20
-	// turnsMore and turnsFewer are by how many sets the limit changes while as many as
+	// longestSlot is how long a set may hold a slot. A cluster that is behind takes longer
+	// than timing.StatusDelay for each rollout, and would be further behind if more of
+	// them began then.
+	longestSlot = 3 * timing.StatusDelay
+	// idleSlot is how long it may do so while nothing happens to it: its pods take
+	// their time then, and other rollouts would not slow them down.
+	idleSlot = 250 * time.Millisecond
+	// fastRollout is how long a rollout takes at most when more slots are useful.
+	fastRollout = timing.StatusDelay * 13 / 20
+	// slowRollout is how long a rollout takes at least when there are too many.
+	slowRollout = timing.StatusDelay * 17 / 20
+	// moreSlots and fewerSlots are by how many the limit changes while as many rollouts as
 	// it says end. It falls faster: too many cost writes, too few a little time.
-	turnsMore, turnsFewer = 4, 8
+	moreSlots, fewerSlots = 4, 8
 )
 
-// Admission lets sets begin with a new generation a few at a time. Begun all at once, a
-// thousand sets would each take as long as all of them; one after the other, most
-// are done within timing.StatusDelay of their beginning and have one status written.
+// Admission lets sets begin with a new generation a few at a time: a rollout needs a slot
+// to begin. Begun all at once, a thousand sets would each take as long as all of them; one
+// after the other, most are done within timing.StatusDelay of their beginning and have one
+// status written.
 //
-// No set that moves keeps another waiting for longer than longestTurn, whatever
-// becomes of it. Of n sets in line, the last therefore begins within n/least of
-// those, rounded up.
+// No set holds its slot for longer than longestSlot, whatever becomes of it. Of n sets in
+// line, the last therefore begins within n/least of those, rounded up. A set that has lost
+// its slot goes on: only beginning waits.
 //
 // Where nothing has come yet of what a set asked for first, it is not its pods that
 // take their time but the cluster that is behind. To let others begin then would make
-// everything later still, and the next ones look idle sooner: so it makes no room.
+// everything later still, and the next ones look idle sooner: so it keeps its slot.
 //
-// The more sets move, the less often everybody else runs out of work and goes to
-// sleep, which is cheaper; but when sets take longer than timing.StatusDelay, each has more
-// than one status written. So the limit follows how long they take.
+// The more rollouts there are at a time, the less often API server, scheduler and nodes
+// run out of work and go to sleep, which is cheaper; but when rollouts take longer than
+// timing.StatusDelay, each has more than one status written. So the limit follows how long
+// they take.
 type Admission struct {
-	limit       float64                    // of the sets that may keep others waiting
+	limit       float64                    // of slots
 	least, most float64                    // what the limit may become
-	wake        func(types.NamespacedName) // called for a set whose turn has come; may be nil
+	wake        func(types.NamespacedName) // called for a set that waited and is admitted; may be nil
 
-	mu     sync.Mutex
-	moving map[types.NamespacedName]turn // sets that have begun, or may, and are not at rest since
-	line   []types.NamespacedName        // sets that wait, the longest first
-	waits  map[types.NamespacedName]bool // whether a set is in line
+	mu        sync.Mutex
+	moving    map[types.NamespacedName]rollout // sets that have begun, or may, and are not at rest since
+	waiting   []types.NamespacedName           // sets in line, the longest first
+	isWaiting map[types.NamespacedName]bool    // whether a set is in line
 }
 
-// Limits are how many sets that have begun may keep others waiting: at first, and what
-// may become of that.
+// Limits are how many slots there are at first, and what may become of that.
 type Limits struct{ First, Least, Most int }
 
 // NewAdmission admits sets within the limits.
 func NewAdmission(l Limits) *Admission {
 	return &Admission{
 		limit: float64(l.First), least: float64(l.Least), most: float64(l.Most),
-		moving: map[types.NamespacedName]turn{}, waits: map[types.NamespacedName]bool{},
+		moving: map[types.NamespacedName]rollout{}, isWaiting: map[types.NamespacedName]bool{},
 	}
 }
 
@@ -84,95 +85,96 @@ func (a *Admission) Admit(set *appsv1.StatefulSet, made *plan.Plan, now time.Tim
 		a.End(key, now)
 		return 0
 	case len(made.Actions) == 0 || set.Status.ObservedGeneration == set.Generation:
-		a.keep(key, set.Status.ObservedGeneration != set.Generation, now)
+		a.touch(key, set.Status.ObservedGeneration != set.Generation, now)
 		return 0
 	}
-	return a.take(key, now)
+	return a.acquire(key, now)
 }
 
-// A turn is that of a set which moves, or may.
-type turn struct {
-	free   bool // it keeps nobody waiting, since it has not begun with a new generation
-	began  time.Time
-	active time.Time // when something happened to it last; zero until it comes for its turn, which does not count
+// A rollout is that of a set which moves, or may.
+type rollout struct {
+	slotless bool // it has not begun with a new generation, and needs no slot
+	began    time.Time
+	active   time.Time // when something happened to it last; zero until it comes to begin, which does not count
 }
 
-// over is when the set keeps nobody waiting any more.
-func (t turn) over() time.Time {
-	end := t.began.Add(longestTurn)
-	if !t.active.After(t.began) {
+// slotUntil is when the set gives its slot back.
+func (r rollout) slotUntil() time.Time {
+	end := r.began.Add(longestSlot)
+	if !r.active.After(r.began) {
 		return end
 	}
-	return earlier(end, t.active.Add(idleTurn))
+	return earlier(end, r.active.Add(idleSlot))
 }
 
-// take asks for a set to begin. It returns zero if it may, now or later, and
+// acquire asks for a slot for a set to begin. It returns zero if it may, now or later, and
 // otherwise when to ask again should the set not be woken before.
-func (a *Admission) take(set types.NamespacedName, now time.Time) time.Duration {
+func (a *Admission) acquire(set types.NamespacedName, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stirLocked(set, now) {
+	if a.activeLocked(set, now) {
 		return 0
 	}
-	if !a.waits[set] {
-		a.line = append(a.line, set)
-		a.waits[set] = true
+	if !a.isWaiting[set] {
+		a.waiting = append(a.waiting, set)
+		a.isWaiting[set] = true
 	}
-	next := a.advance(now, set)
-	if a.stirLocked(set, now) {
+	next := a.admitNext(now, set)
+	if a.activeLocked(set, now) {
 		return 0
 	}
-	if place := slices.Index(a.line, set); place >= int(a.limit) {
-		return time.Duration(place/int(a.limit)) * longestTurn
+	if place := slices.Index(a.waiting, set); place >= int(a.limit) {
+		return time.Duration(place/int(a.limit)) * longestSlot
 	}
 	return next.Sub(now)
 }
 
-// keep notes that something happens to a set that moves without having asked for its
-// turn. If it has no new generation, it keeps nobody waiting.
-func (a *Admission) keep(set types.NamespacedName, isNew bool, now time.Time) {
+// touch notes that something happens to a set that moves without having asked for a
+// slot. If it has no new generation, it needs none.
+func (a *Admission) touch(set types.NamespacedName, isNew bool, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.stirLocked(set, now) {
-		a.begin(set, !isNew, now)
-		a.stirLocked(set, now)
+	if !a.activeLocked(set, now) {
+		a.admit(set, !isNew, now)
+		a.activeLocked(set, now)
 	}
 }
 
-// Stir notes that something happens to a set that may be in line.
-func (a *Admission) Stir(set types.NamespacedName, now time.Time) {
+// Active notes that something happens to a set, which may be in line.
+func (a *Admission) Active(set types.NamespacedName, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.stirLocked(set, now)
+	a.activeLocked(set, now)
 }
 
-// stirLocked is Stir, and reports whether the set may move. When it comes to begin,
+// activeLocked is Active, and reports whether the set may move. When it comes to begin,
 // nothing has happened to it yet.
-func (a *Admission) stirLocked(set types.NamespacedName, now time.Time) bool {
-	turn, has := a.moving[set]
+func (a *Admission) activeLocked(set types.NamespacedName, now time.Time) bool {
+	r, has := a.moving[set]
 	if !has {
 		return false
 	}
-	if turn.active.IsZero() {
-		turn.active = turn.began
+	if r.active.IsZero() {
+		r.active = r.began
 	} else {
-		turn.active = now
+		r.active = now
 	}
-	a.moving[set] = turn
+	a.moving[set] = r
 	return true
 }
 
-func (a *Admission) begin(set types.NamespacedName, free bool, now time.Time) {
-	a.leave(set)
-	a.moving[set] = turn{free: free, began: now}
+// admit lets a set begin.
+func (a *Admission) admit(set types.NamespacedName, slotless bool, now time.Time) {
+	a.leaveLine(set)
+	a.moving[set] = rollout{slotless: slotless, began: now}
 }
 
-// leave takes a set out of the line.
-func (a *Admission) leave(set types.NamespacedName) {
-	if a.waits[set] {
-		delete(a.waits, set)
-		i := slices.Index(a.line, set)
-		a.line = slices.Delete(a.line, i, i+1)
+// leaveLine takes a set out of the line.
+func (a *Admission) leaveLine(set types.NamespacedName) {
+	if a.isWaiting[set] {
+		delete(a.isWaiting, set)
+		i := slices.Index(a.waiting, set)
+		a.waiting = slices.Delete(a.waiting, i, i+1)
 	}
 }
 
@@ -180,44 +182,44 @@ func (a *Admission) leave(set types.NamespacedName) {
 func (a *Admission) End(set types.NamespacedName, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if turn, has := a.moving[set]; has {
-		if !turn.free {
-			a.fit(now.Sub(turn.began))
+	if r, has := a.moving[set]; has {
+		if !r.slotless {
+			a.adjust(now.Sub(r.began))
 		}
 		delete(a.moving, set)
 	}
-	a.leave(set)
-	a.advance(now, set)
+	a.leaveLine(set)
+	a.admitNext(now, set)
 }
 
-// fit lets more sets move at a time, or fewer, by how long one took.
-func (a *Admission) fit(took time.Duration) {
+// adjust makes more slots, or fewer, by how long a rollout took.
+func (a *Admission) adjust(took time.Duration) {
 	switch {
-	case took <= easyTurn:
-		a.limit = min(a.limit+turnsMore/a.limit, a.most)
-	case took >= hardTurn:
-		a.limit = max(a.limit-turnsFewer/a.limit, a.least)
+	case took <= fastRollout:
+		a.limit = min(a.limit+moreSlots/a.limit, a.most)
+	case took >= slowRollout:
+		a.limit = max(a.limit-fewerSlots/a.limit, a.least)
 	}
 }
 
-// advance lets those begin who are first in line, as far as there is room, and
-// wakes them, except for the one that asks. It returns when there is room again at
+// admitNext lets those begin who are first in line, as far as there are slots, and
+// wakes them, except for the one that asks. It returns when there is a slot again at
 // the latest.
-func (a *Admission) advance(now time.Time, asks types.NamespacedName) (next time.Time) {
-	if len(a.line) == 0 {
+func (a *Admission) admitNext(now time.Time, asks types.NamespacedName) (next time.Time) {
+	if len(a.waiting) == 0 {
 		return now
 	}
-	next = now.Add(longestTurn)
-	room := int(a.limit)
-	for _, turn := range a.moving {
-		if over := turn.over(); !turn.free && over.After(now) {
-			room--
-			next = earlier(next, over)
+	next = now.Add(longestSlot)
+	slots := int(a.limit)
+	for _, r := range a.moving {
+		if until := r.slotUntil(); !r.slotless && until.After(now) {
+			slots--
+			next = earlier(next, until)
 		}
 	}
-	for ; room > 0 && len(a.line) > 0; room-- {
-		first := a.line[0]
-		a.begin(first, false, now)
+	for ; slots > 0 && len(a.waiting) > 0; slots-- {
+		first := a.waiting[0]
+		a.admit(first, false, now)
 		if first != asks && a.wake != nil {
 			a.wake(first)
 		}

@@ -25,7 +25,7 @@ func fixed(limit int) *Admission {
 
 // Sets that never get done, and to which something happens all the time, hold the
 // others up the longest.
-func TestNobodyWaitsLongerThanTheTurnsOfThoseBefore(t *testing.T) {
+func TestNobodyWaitsLongerThanThoseBeforeHoldTheirSlots(t *testing.T) {
 	for _, wakes := range []bool{true, false} {
 		const step = 10 * time.Millisecond
 		sets, now := numbered(50), time.Unix(0, 0)
@@ -45,13 +45,13 @@ func TestNobodyWaitsLongerThanTheTurnsOfThoseBefore(t *testing.T) {
 				again = false
 				for _, set := range sets {
 					if _, has := began[set]; has {
-						q.keep(set, true, now)
+						q.touch(set, true, now)
 						continue
 					}
 					if asks[set].After(now) {
 						continue
 					}
-					wait := q.take(set, now)
+					wait := q.acquire(set, now)
 					asks[set] = now.Add(wait)
 					if wait == 0 {
 						began[set], again = now.Sub(time.Unix(0, 0)), true
@@ -64,7 +64,7 @@ func TestNobodyWaitsLongerThanTheTurnsOfThoseBefore(t *testing.T) {
 			t.Errorf("woken: %t: they began in the order %v", wakes, order)
 		}
 		for i, set := range sets {
-			if most := time.Duration((i+limit-1)/limit)*longestTurn + step; began[set] > most {
+			if most := time.Duration((i+limit-1)/limit)*longestSlot + step; began[set] > most {
 				t.Errorf("woken: %t: number %d began after %s, want at most %s", wakes, i, began[set], most)
 			}
 		}
@@ -77,7 +77,7 @@ func TestASetAtRestLetsTheNextInLineBegin(t *testing.T) {
 	q := fixed(1)
 	q.wake = func(set types.NamespacedName) { woken = append(woken, set) }
 	for i, set := range sets {
-		if waits := q.take(set, now) > 0; waits != (i > 0) {
+		if waits := q.acquire(set, now) > 0; waits != (i > 0) {
 			t.Fatalf("%s waits: %t", set, waits)
 		}
 	}
@@ -86,27 +86,27 @@ func TestASetAtRestLetsTheNextInLineBegin(t *testing.T) {
 	if want := sets[2:3]; !slices.Equal(woken, want) {
 		t.Errorf("woken: %v, want %v", woken, want)
 	}
-	if q.take(sets[2], now.Add(time.Hour)) > 0 {
-		t.Error("a set whose turn has come waits again because it came late")
+	if q.acquire(sets[2], now.Add(time.Hour)) > 0 {
+		t.Error("an admitted set waits again because it came late")
 	}
 }
 
 func TestASetWhosePodsTakeTheirTimeKeepsNobodyWaiting(t *testing.T) {
 	sets, now := numbered(2), time.Unix(0, 0)
 	q := fixed(1)
-	q.take(sets[0], now)
-	if wait := q.take(sets[1], now); wait != longestTurn {
-		t.Errorf("asked to wait for %s before anything had happened, want %s", wait, longestTurn)
+	q.acquire(sets[0], now)
+	if wait := q.acquire(sets[1], now); wait != longestSlot {
+		t.Errorf("asked to wait for %s before anything had happened, want %s", wait, longestSlot)
 	}
-	now = now.Add(idleTurn / 2)
-	q.keep(sets[0], true, now)
-	if wait := q.take(sets[1], now); wait != idleTurn {
-		t.Errorf("asked to wait for %s, want %s", wait, idleTurn)
+	now = now.Add(idleSlot / 2)
+	q.touch(sets[0], true, now)
+	if wait := q.acquire(sets[1], now); wait != idleSlot {
+		t.Errorf("asked to wait for %s, want %s", wait, idleSlot)
 	}
-	if q.take(sets[1], now.Add(idleTurn/2)) == 0 {
+	if q.acquire(sets[1], now.Add(idleSlot/2)) == 0 {
 		t.Error("begun although something has just happened to the one before")
 	}
-	if q.take(sets[1], now.Add(idleTurn)) > 0 {
+	if q.acquire(sets[1], now.Add(idleSlot)) > 0 {
 		t.Error("still waiting for a set to which nothing happens")
 	}
 }
@@ -115,18 +115,18 @@ func TestAWokenSetKeepsItsPlaceUntilSomethingHasHappened(t *testing.T) {
 	sets, now := numbered(3), time.Unix(0, 0)
 	q := fixed(1)
 	for _, set := range sets {
-		q.take(set, now)
+		q.acquire(set, now)
 	}
 	q.End(sets[0], now) // which wakes the next
-	if wait := q.take(sets[1], now); wait > 0 {
+	if wait := q.acquire(sets[1], now); wait > 0 {
 		t.Errorf("woken, and to wait for %s", wait)
 	}
-	if wait := q.take(sets[2], now); wait != longestTurn {
-		t.Errorf("asked to wait for %s, want %s: the one before has only come", wait, longestTurn)
+	if wait := q.acquire(sets[2], now); wait != longestSlot {
+		t.Errorf("asked to wait for %s, want %s: the one before has only come", wait, longestSlot)
 	}
-	q.keep(sets[1], true, now.Add(1))
-	if wait := q.take(sets[2], now.Add(1)); wait != idleTurn {
-		t.Errorf("asked to wait for %s, want %s", wait, idleTurn)
+	q.touch(sets[1], true, now.Add(1))
+	if wait := q.acquire(sets[2], now.Add(1)); wait != idleSlot {
+		t.Errorf("asked to wait for %s, want %s", wait, idleSlot)
 	}
 }
 
@@ -141,9 +141,9 @@ func TestAsManySetsMoveAsAreDoneInTime(t *testing.T) {
 		took        func(moving float64) time.Duration
 		least, most float64
 	}{
-		"always easy":      {always(easyTurn), 64, 64},
-		"neither":          {always(easyTurn + 1), 24, 24},
-		"always hard":      {always(hardTurn), 16, 16},
+		"always easy":      {always(fastRollout), 64, 64},
+		"neither":          {always(fastRollout + 1), 24, 24},
+		"always hard":      {always(slowRollout), 16, 16},
 		"longer with each": {each(32), 20, 28},
 		"with many":        {each(64), 41, 55},
 		"hard with fewest": {each(16), 16, 16},
@@ -151,7 +151,7 @@ func TestAsManySetsMoveAsAreDoneInTime(t *testing.T) {
 		q, now := NewAdmission(Limits{First: 32, Least: 16, Most: 64}), time.Unix(0, 0)
 		q.limit = 24
 		for _, set := range numbered(2000) {
-			q.take(set, now)
+			q.acquire(set, now)
 			q.End(set, now.Add(test.took(q.limit)))
 		}
 		if q.limit < test.least || q.limit > test.most {
@@ -171,7 +171,7 @@ func TestAClusterThatIsBehindIsNotGivenMore(t *testing.T) {
 	most, line := 0, numbered(500)
 	for len(left) < len(line) || len(work) > 0 {
 		for _, set := range line {
-			if _, begun := left[set]; !begun && q.take(set, now) == 0 {
+			if _, begun := left[set]; !begun && q.acquire(set, now) == 0 {
 				left[set] = steps
 				work = append(work, set)
 			}
@@ -183,7 +183,7 @@ func TestAClusterThatIsBehindIsNotGivenMore(t *testing.T) {
 				q.End(set, free)
 				continue
 			}
-			q.keep(set, true, free)
+			q.touch(set, true, free)
 			work = append(work, set)
 		}
 		most = max(most, len(q.moving))
@@ -194,13 +194,13 @@ func TestAClusterThatIsBehindIsNotGivenMore(t *testing.T) {
 }
 
 // A dependency that comes and goes must not keep what mends it in line.
-func TestSetsThatMoveWithoutATurnKeepNobodyWaiting(t *testing.T) {
+func TestSetsThatMoveWithoutASlotKeepNobodyWaiting(t *testing.T) {
 	q, sets, now := NewAdmission(Limits{First: 32, Least: 16, Most: 64}), numbered(1000), time.Unix(0, 0)
 	for _, set := range sets[1:] {
-		q.keep(set, false, now)
+		q.touch(set, false, now)
 	}
 	limit := q.limit
-	if wait := q.take(sets[0], now); wait != 0 {
+	if wait := q.acquire(sets[0], now); wait != 0 {
 		t.Errorf("a set waits for %s while pods of others come and go", wait)
 	}
 	for _, set := range sets[1:] {
@@ -213,22 +213,22 @@ func TestSetsThatMoveWithoutATurnKeepNobodyWaiting(t *testing.T) {
 
 func TestASetThatMovesIsNotStoppedByItsNextGeneration(t *testing.T) {
 	q, sets, now := fixed(1), numbered(10), time.Now()
-	q.keep(sets[0], false, now)
+	q.touch(sets[0], false, now)
 	for _, set := range sets[1:] {
-		q.take(set, now)
+		q.acquire(set, now)
 	}
-	if wait := q.take(sets[0], now); wait != 0 {
+	if wait := q.acquire(sets[0], now); wait != 0 {
 		t.Errorf("it waits for %s", wait)
 	}
 }
 
-func TestASetThatNeedsNoTurnLeavesTheLine(t *testing.T) {
+func TestASetThatNeedsNoSlotLeavesTheLine(t *testing.T) {
 	q, sets, now := fixed(1), numbered(3), time.Now()
 	for _, set := range sets {
-		q.take(set, now)
+		q.acquire(set, now)
 	}
-	q.keep(sets[2], true, now)
-	if !slices.Equal(q.line, sets[1:2]) || len(q.waits) != 1 {
-		t.Errorf("in line are %v, want %v", q.line, sets[1:2])
+	q.touch(sets[2], true, now)
+	if !slices.Equal(q.waiting, sets[1:2]) || len(q.isWaiting) != 1 {
+		t.Errorf("in line are %v, want %v", q.waiting, sets[1:2])
 	}
 }

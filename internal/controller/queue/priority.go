@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// movingPriority is the place in the queue of a set that moves: a pod or a revision of
+// movingPriority is the priority in the queue of a set that moves: a pod or a revision of
 // it has changed. Everything else has priority 0, or less where nothing has changed.
 const movingPriority = 10
 
@@ -24,8 +24,8 @@ type Queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 // never.
 type Due func(s Significance, set types.NamespacedName) (in time.Duration, ok bool)
 
-// PartEvents has the sets planned whose pods or revisions have changed, at once or when
-// their status is due. They come before those that do not move: each is done sooner
+// PartEvents enqueues the sets whose pods or revisions have changed, at once or for when
+// their status is due. They come before sets that do not move: each is done sooner
 // then, and fewer are under way long enough to have a status written that is out of date
 // a moment later.
 func PartEvents(setsOf handler.MapFunc, due Due) handler.EventHandler {

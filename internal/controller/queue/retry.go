@@ -24,8 +24,8 @@ func AfterConflict(before int) time.Duration {
 }
 
 // A Requeuer is a reconciler with a queue. It adds the sets that are admitted, and those
-// that failed and have to be looked at before the pause after an error is over:
-// controller-runtime looks at one or the other only.
+// that failed and are due before the pause after an error is over: of a result and an
+// error, controller-runtime takes the error alone.
 type Requeuer struct {
 	reconcile.Reconciler
 	Admission *Admission

@@ -9,35 +9,35 @@ import (
 	"ordinal.dev/ordinal/internal/plan"
 )
 
-// newsAtOnce and newsPerSecond bound the events of what was done. Each costs a
-// write, and gives way to those of the pods: when a thousand sets move, the news
-// of most wait, and are fewer for it. Warnings never wait.
-const newsAtOnce, newsPerSecond = 25, 10
+// eventsAtOnce and eventsPerSecond limit the events of what was done, of all sets
+// together. Each costs a write, and gives way to those of the pods: when a thousand sets
+// move, the events of most wait, and are merged into fewer. Warnings are not limited.
+const eventsAtOnce, eventsPerSecond = 25, 10
 
-// announce records what was done since it last did so, if there is room for news
-// now. Otherwise it sets m.newsDue to when there will be.
-func (r *Reporter) announce(set *appsv1.StatefulSet, m *Memory) {
-	now, all := r.clock.Now(), merged(m.news)
-	if m.newsDue.IsZero() && len(all) > 0 {
-		m.newsDue = now.Add(r.newsLimit.ReserveN(now, min(len(all), newsAtOnce)).DelayFrom(now))
+// recordDone records what was done since it last did so, if the rate limit lets it now.
+// Otherwise it sets m.roomDue to when it will.
+func (r *Reporter) recordDone(set *appsv1.StatefulSet, m *Memory) {
+	now, all := r.clock.Now(), merged(m.unrecorded)
+	if m.roomDue.IsZero() && len(all) > 0 {
+		m.roomDue = now.Add(r.eventLimit.ReserveN(now, min(len(all), eventsAtOnce)).DelayFrom(now))
 	}
-	if m.newsDue.After(now) {
+	if m.roomDue.After(now) {
 		return
 	}
 	for _, e := range all {
 		record(r.recorder, set, e)
 	}
-	m.news, m.newsDue = nil, time.Time{}
+	m.unrecorded, m.roomDue = nil, time.Time{}
 }
 
 // merged makes one event of those that have the same reason, and counts those that its
 // note has no room for: an event for every pod would cost the API server as much as the
 // pods, and client-go takes those of one reason and one version of the set for the same.
-func merged(news []plan.Event) []plan.Event {
+func merged(done []plan.Event) []plan.Event {
 	const roomToCount = len("; and 1000000 more")
 	var all []plan.Event
 	more, last := []int{}, map[string]int{} // by index in all; by reason, that index
-	for _, e := range news {
+	for _, e := range done {
 		i, ok := last[e.Reason]
 		if !ok {
 			last[e.Reason] = len(all)
@@ -61,5 +61,5 @@ func merged(news []plan.Event) []plan.Event {
 	return all
 }
 
-// untilNews is how long the news wait for room; zero if none do.
-func (m *Memory) untilNews(now time.Time) time.Duration { return max(0, m.newsDue.Sub(now)) }
+// untilRoom is how long events wait for the rate limit; zero if none do.
+func (m *Memory) untilRoom(now time.Time) time.Duration { return max(0, m.roomDue.Sub(now)) }

@@ -16,8 +16,8 @@ func TestAnEventHoldsNoMoreThanTheAPITakes(t *testing.T) {
 	news = append(news, plan.Event{Reason: "SuccessfulCreate", Message: "short"}) // which has room, and is out of order
 	news = append(news, plan.Event{Reason: "FailedCreate", Message: strings.Repeat("y", 2000)})
 	w := controllertest.New(t)
-	m := &Memory{news: news}
-	New(w, w.Clock, nil).announce(controllertest.Web(3), m)
+	m := &Memory{unrecorded: news}
+	New(w, w.Clock, nil).recordDone(controllertest.Web(3), m)
 	var text string
 	for _, e := range w.Events {
 		_, note, _ := strings.Cut(e, ": ")
@@ -29,7 +29,7 @@ func TestAnEventHoldsNoMoreThanTheAPITakes(t *testing.T) {
 	if n := strings.Count(text, "x"); n != 10*90 || !strings.Contains(text, "; and 21 more") || len(w.Events) != 2 {
 		t.Errorf("%d events tell of %d of 30: want one for ten and the number of the others, and one for the failure:\n%s", len(w.Events), n/90, text)
 	}
-	if len(m.news) > 0 {
+	if len(m.unrecorded) > 0 {
 		t.Error("it will be told again")
 	}
 }

@@ -19,7 +19,7 @@ type refused struct {
 // or in a condition of its own, of one of the governing Service.
 // A message may differ each time, by an address or a number in it. It is told in the
 // same words for as long as the longest pause between two tries then: a status that
-// changes has the set looked at again, and there would be no pause.
+// changes has the set planned again, and there would be no pause.
 func (w Writes) Refused(k kinds.Kind, name string, event plan.Event, first bool) {
 	m, now, message := w.memory, w.reporter.clock.Now(), shorten(event.Message)
 	what := refused{k, name, event.Reason}

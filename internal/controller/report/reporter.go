@@ -11,21 +11,21 @@ import (
 	"ordinal.dev/ordinal/internal/plan"
 )
 
-// A Reporter tells of all sets of a controller.
+// A Reporter reports on all sets of a controller.
 type Reporter struct {
-	recorder  Recorder
-	clock     clock.PassiveClock
-	metrics   *Metrics
-	newsLimit *rate.Limiter // of the events of what was done
+	recorder   Recorder
+	clock      clock.PassiveClock
+	metrics    *Metrics
+	eventLimit *rate.Limiter // of the events of what was done
 }
 
 // New makes a reporter. Its metrics may be nil, which counts nothing.
 func New(recorder Recorder, clock clock.PassiveClock, metrics *Metrics) *Reporter {
-	return &Reporter{recorder, clock, metrics, rate.NewLimiter(newsPerSecond, newsAtOnce)}
+	return &Reporter{recorder, clock, metrics, rate.NewLimiter(eventsPerSecond, eventsAtOnce)}
 }
 
-// Memory is what is remembered of one set between plans: what was told of it, and what is
-// still to be told.
+// Memory is what is remembered of one set between plans: what was reported of it, and
+// what is still to be.
 type Memory struct {
 	refused     *plan.Refusal            // what the last plans' writes failed with; the plan is told of it
 	service     *plan.ServiceRefusal     // the last write of the governing Service that was refused
@@ -33,8 +33,8 @@ type Memory struct {
 	planned     *plan.Refusal            // the refusal that the present plan knows of
 	told        *plan.Refusal            // the one that the written status tells of
 	warned      map[plan.Event]time.Time // when warnings that hold were recorded last
-	news        []plan.Event             // what was done, and is not recorded yet
-	newsDue     time.Time                // when there is room for the news; zero before that is known
+	unrecorded  []plan.Event             // events of what was done
+	roomDue     time.Time                // when the rate limit lets them be recorded; zero before that is known
 	changedAt   time.Time                // when the first change came that the present plan was made for
 	behindSince time.Time                // since when the written status or the events are out of date
 }
@@ -66,5 +66,5 @@ func (r *Reporter) WritesOf(set *appsv1.StatefulSet, m *Memory) Writes { return 
 // Wrote counts a write, in the metrics.
 func (w Writes) Wrote(k kinds.Kind, verb string, err error) { w.reporter.metrics.wrote(k, verb, err) }
 
-// Done keeps the event of what was done until it is announced.
-func (w Writes) Done(event plan.Event) { w.memory.news = append(w.memory.news, event) }
+// Done keeps the event of what was done until it is recorded.
+func (w Writes) Done(event plan.Event) { w.memory.unrecorded = append(w.memory.unrecorded, event) }

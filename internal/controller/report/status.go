@@ -38,9 +38,9 @@ func (r *Reporter) Report(set *appsv1.StatefulSet, made *plan.Plan, p Progress, 
 func (r *Reporter) status(set *appsv1.StatefulSet, made *plan.Plan, ranOut bool, m *Memory, write func() error) (time.Duration, error) {
 	now := r.clock.Now()
 	current := equality.Semantic.DeepEqual(set.Status, made.Status)
-	if current && (len(m.news) == 0 || m.newsDue.After(now)) {
+	if current && (len(m.unrecorded) == 0 || m.roomDue.After(now)) {
 		m.behindSince = time.Time{}
-		return m.untilNews(now), nil
+		return m.untilRoom(now), nil
 	}
 	refusedAnew := m.refused != nil && (m.told == nil || *m.told != *m.refused)
 	if !made.AtRest() && !refusedAnew && !ranOut {
@@ -51,14 +51,14 @@ func (r *Reporter) status(set *appsv1.StatefulSet, made *plan.Plan, ranOut bool,
 			return left, nil
 		}
 	}
-	r.announce(set, m)
+	r.recordDone(set, m)
 	if !current {
 		if err := write(); err != nil {
 			return 0, err
 		}
 	}
 	m.behindSince, m.told = time.Time{}, m.planned
-	return m.untilNews(now), nil
+	return m.untilRoom(now), nil
 }
 
 // inLine makes of the status that a plan would report the one of a set in line: it

@@ -18,9 +18,9 @@ import (
 )
 
 // What the caches strip need not be decoded in the first place: it is most of a pod,
-// and takes longer than to plan for it. So objects are picked from as they come, in
-// protocol buffers. What is picked may hold something that is stripped afterwards,
-// and lacks nothing that is not.
+// and takes longer than to plan for it. So fields that are not read are cut out of the
+// encoded objects, in protocol buffers. What is left may hold something that is stripped
+// afterwards (see transform.go), and lacks nothing that is not.
 
 // A message says which fields of a message are decoded, by their numbers, and what of
 // each: all of it where that is nil.

@@ -101,8 +101,8 @@ func requests(namespace string, sets []string) []reconcile.Request {
 	return all
 }
 
-// OwnRevisions keeps of these the set's revisions, whatever their labels say now, and those that it
-// may adopt.
+// OwnRevisions keeps of these the set's revisions, whatever their labels say now, and those
+// that it may adopt.
 func OwnRevisions(set *appsv1.StatefulSet, all []*appsv1.ControllerRevision) []*appsv1.ControllerRevision {
 	selector, err := identity.Selector(set)
 	if err != nil {

@@ -74,7 +74,7 @@ var mutants = []mutant{
 	// 6. Others' objects.
 	{
 		"adopted without a fresh look", "adopted", "controller/apply/preconditions.go",
-		"	if fresh.UID != e.set.UID || fresh.DeletionTimestamp != nil {", "	if false {",
+		"	if now.UID != e.set.UID || now.DeletionTimestamp != nil {", "	if false {",
 	}, {
 		"deletes carry no preconditions", "belongs to another", "controller/apply/writes.go",
 		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
