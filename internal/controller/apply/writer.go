@@ -70,7 +70,8 @@ type Result struct {
 	NamespaceEnds bool
 }
 
-// Do carries out the actions of one plan for the set, for about [longestExecution].
+// Do carries out the actions of one plan for the set. It stops when that has taken about
+// longestExecution, so that the next plan is made of what is so then.
 func (w *Writer) Do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *Memory, reporter Reporter) (Result, error) {
 	e := &execution{Writer: w, set: set, memory: m, reporter: reporter, ends: w.Clock.Now().Add(longestExecution), failed: map[writeSort]int{}}
 	e.mayAdopt = sync.OnceValue(func() error { return e.adoptable(ctx) })
