@@ -27,10 +27,10 @@ func (s *setSync) bury(ctx context.Context) error {
 // that need it. It is planned for as for a set in deletion, which it was when it went.
 func (s *setSync) keepNames(ctx context.Context) (left bool, err error) {
 	m := s.memory
-	if m.governed == nil {
+	if m.set == nil || m.set.Spec.ServiceName == "" || m.service == plan.Theirs {
 		return false, nil
 	}
-	set := m.governed.DeepCopy()
+	set := m.set.DeepCopy()
 	if set.DeletionTimestamp == nil {
 		set.DeletionTimestamp = &metav1.Time{Time: s.clock.Now()}
 	}

@@ -26,7 +26,8 @@ type memory struct {
 	template   []byte               // the revision.Data of the set as of generation; may be nil
 	generation int64
 
-	governed  *appsv1.StatefulSet // the set as it was when its Service was last seen to be ours; nil for never
+	set       *appsv1.StatefulSet // as it was last planned for
+	service   plan.Whose          // the governing Service, when it was last seen
 	noService time.Time           // since when there is no governing Service; zero while there is one
 	spaceEnds bool                // the namespace is being deleted
 
@@ -36,20 +37,18 @@ type memory struct {
 	pending   queue.Pending
 }
 
-// noteService notes whether there is a governing Service, and whether it is ours.
+// noteService notes whether there is a governing Service, and whose.
 func (m *memory) noteService(s *plan.Snapshot) {
+	m.set = s.Set
 	switch {
+	case s.Service == nil && m.noService.IsZero():
+		m.noService = s.Now
 	case s.Service == nil:
-		if m.noService.IsZero() {
-			m.noService = s.Now
-		}
-		return
 	case s.Service.Annotations[plan.ServiceMark] != "":
-		m.governed = s.Set
+		m.service, m.noService = plan.Ours, time.Time{}
 	default:
-		m.governed = nil
+		m.service, m.noService = plan.Theirs, time.Time{}
 	}
-	m.noService = time.Time{}
 }
 
 // templateOf is the set's pod template as its revision records it. To encode it for

@@ -157,7 +157,7 @@ func (s *setSync) makePlan(context.Context) (ended bool, err error) {
 func (r *reconciler) recall(s *plan.Snapshot, m *memory) {
 	s.FirstSeen, s.Failures, s.Refused, s.Disabled = m.firstSeen, m.failures, m.report.Refused(), r.disabled
 	s.Template = m.templateOf(s.Set)
-	s.NoServiceSince, s.HadService, s.ServiceRefused, s.NamespaceEnds = m.noService, m.governed != nil, m.report.ServiceRefused(), m.spaceEnds
+	s.NoServiceSince, s.LastService, s.ServiceRefused, s.NamespaceEnds = m.noService, m.service, m.report.ServiceRefused(), m.spaceEnds
 }
 
 // awaitAdmission does not end the sync of a set in line: its status may be behind.

@@ -18,7 +18,7 @@ const (
 	// is made: since the set was first seen, or since the Service vanished. Who brings
 	// their own later in a manifest, or replaces it by force (a delete and a create),
 	// must not find ours in its place. Pods do not wait for it.
-	serviceGrace = 5 * time.Second
+	serviceGrace = 3 * time.Second
 	// serviceRetry is the pause after the API server refused to create it: a quota is
 	// not raised by asking, and pods do without meanwhile.
 	serviceRetry = time.Minute
@@ -159,12 +159,13 @@ func (p *planner) newService(chosen choice) *corev1.Service {
 func (p *planner) keepNames() {
 	left := p.membersLeft()
 	orphaned := slices.Contains(p.Set.Finalizers, metav1.FinalizerOrphanDependents)
-	if p.Set.DeletionTimestamp == nil || orphaned || len(left) == 0 || p.NamespaceEnds || !p.enabled(GoverningService) || len(p.group()) > 0 {
+	nameless := p.Set.Spec.ServiceName == "" || p.frozen != nil || p.NamespaceEnds
+	if p.Set.DeletionTimestamp == nil || orphaned || nameless || len(left) == 0 || !p.enabled(GoverningService) || len(p.group()) > 0 {
 		return
 	}
 	owners := podOwners(left)
 	switch service := p.Service; {
-	case service == nil && p.ServiceRefused == nil && p.hadService():
+	case service == nil && p.lacksService():
 		chosen := p.choose([]sharer{p.self()})
 		anew := p.newService(chosen)
 		if anew.OwnerReferences = owners; len(anew.Spec.Selector) > 0 {
@@ -192,10 +193,18 @@ func (p *planner) membersLeft() []*corev1.Pod {
 	})
 }
 
-// hadService reports whether the set's Service was ours when it was last seen.
-func (p *planner) hadService() bool {
+// lacksService reports whether a set in deletion is to be given a Service: again, if it had
+// one of ours, and at the time at which it would have had one if it had none before. One
+// of the user's went by the user's will.
+func (p *planner) lacksService() bool {
 	c := findCondition(p.Set.Status.Conditions, ConditionService)
-	return p.HadService || c != nil && c.Reason == reasonOurs
+	switch {
+	case p.ServiceRefused != nil || p.LastService == Theirs:
+		return false
+	case p.LastService == Ours || c != nil && c.Reason == reasonOurs:
+		return true
+	}
+	return !p.awaitService(p.FirstSeen.Add(serviceGrace))
 }
 
 // self is the set itself among those that share its Service.
