@@ -116,7 +116,7 @@ func (p *pass) write(ctx context.Context, a plan.Action) error {
 	case plan.Create:
 		return p.create(ctx, a.Object, a.Needs)
 	case plan.Delete:
-		return p.delete(ctx, a.Object)
+		return p.delete(ctx, a.Object, a.GraceSeconds)
 	case plan.Update:
 		return p.update(ctx, a.Object, a.Change)
 	case plan.Adopt:
@@ -177,9 +177,9 @@ func stale(object client.Object, why string) error {
 	return apierrors.NewConflict(kindOf(object).resource(), object.GetName(), errors.New(why))
 }
 
-func (p *pass) delete(ctx context.Context, object client.Object) error {
+func (p *pass) delete(ctx context.Context, object client.Object, grace *int64) error {
 	uid, version := object.GetUID(), object.GetResourceVersion()
-	err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})
+	err := p.client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type memory struct {
 	expectations expectations
 	batch        pacing // of the writes that a pass which ran out of time would have made next
 	failures     map[int]plan.Failure
+	healed       []int
 	refused      *plan.Refusal
 	refusals     map[refused]warning      // what was last recorded of each
 	planned      *plan.Refusal            // the one that the present plan knows of

@@ -111,7 +111,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 
 // recall adds to a snapshot what is remembered.
 func (r *reconciler) recall(s *plan.Snapshot, m *memory) {
-	s.FirstSeen, s.Failures, s.Refused, s.Disabled = m.firstSeen, m.failures, m.refused, r.disabled
+	s.FirstSeen, s.Failures, s.Healed, s.Refused, s.Disabled = m.firstSeen, m.failures, m.healed, m.refused, r.disabled
 	s.Template = m.templateOf(s.Set)
 }
 
@@ -168,7 +168,7 @@ func (r *reconciler) act(ctx context.Context, set *appsv1.StatefulSet, made *pla
 	if m.uncertain = uncertain(err); m.uncertain {
 		m.lookAfresh()
 	}
-	m.failures = failuresBut(undone, made.Failures, m.failures)
+	m.failures, m.healed = failuresBut(undone, made.Failures, m.failures), made.Healed
 	if err == nil && !ranOut {
 		m.refused, m.refusals = nil, nil
 	}

@@ -2,7 +2,11 @@ package controller
 
 import (
 	"errors"
+	"net/http"
+	"strings"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"ordinal.dev/ordinal/internal/plan"
 )
@@ -58,6 +62,21 @@ func (p *pass) refuse(err error) {
 	}
 	if !p.told {
 		p.told = true
-		m.refused = &plan.Refusal{Reason: r.event.Reason, Message: last.message}
+		m.refused = &plan.Refusal{Reason: r.event.Reason, Message: last.message, Final: isFinal(r)}
 	}
+}
+
+// isFinal reports whether the API server will never accept a write as it is. What
+// webhooks and admission policies deny may bear the same codes, and they may be changed;
+// a quota may be raised.
+func isFinal(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || strings.Contains(status.Status().Message, "denied") {
+		return false
+	}
+	switch status.Status().Code {
+	case http.StatusUnprocessableEntity, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+		return true
+	}
+	return false
 }

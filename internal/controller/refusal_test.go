@@ -12,6 +12,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -243,5 +245,36 @@ func TestCachesThatCatchUpNowAndThenAreNotDoubted(t *testing.T) {
 	w.settle() // the caches show all
 	if !m.staleSince.IsZero() {
 		t.Error("it is to be doubted for what is over")
+	}
+}
+
+// To kstatus a refusal that is final is a failure for good.
+func TestOnlyWhatNobodyElseCanMendIsRefusedForGood(t *testing.T) {
+	pods, kind := corev1.Resource("pods"), corev1.SchemeGroupVersion.WithKind("Pod").GroupKind()
+	image := field.ErrorList{field.Required(field.NewPath("spec", "containers").Index(0).Child("image"), "")}
+	denied := func(code int32, message string) error {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{Code: code, Reason: metav1.StatusReasonInvalid, Message: message}}
+	}
+	for what, test := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"invalid":    {apierrors.NewInvalid(kind, "web-0", image), true},
+		"malformed":  {apierrors.NewBadRequest("no kind"), true},
+		"too large":  {apierrors.NewRequestEntityTooLargeError("limit is 3145728"), true},
+		"quota":      {apierrors.NewForbidden(pods, "web-0", errQuota), false},
+		"broken":     {brokenHook(1), false},
+		"conflict":   {apierrors.NewConflict(pods, "web-0", errQuota), false},
+		"no answer":  {errors.New("connection reset by peer"), false},
+		"by webhook": {denied(422, `admission webhook "a.example" denied the request: no`), false},
+		"by policy":  {denied(422, `pods "web-0" is forbidden: ValidatingAdmissionPolicy 'a' with binding 'b' denied request: no`), false},
+	} {
+		w := newWorld(t, web(1))
+		w.refuse["create pods"] = test.err
+		_, _, _ = w.reconcile() // the refusal is what is asked for
+		refused := w.r.memories.of(webKey).refused
+		if got := refused != nil && refused.Final; got != test.want {
+			t.Errorf("%s: %+v, want final to be %t", what, refused, test.want)
+		}
 	}
 }
