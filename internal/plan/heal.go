@@ -116,8 +116,8 @@ func (p *planner) whyHealed(m *member) string {
 // hasReached is the highest wanted ordinal that was there before heal began, as far as
 // that can be told; -1 if heal is not at work. What heal took is remembered, and there
 // may be pods above it. A controller that is new to the set cannot remember: to it, an
-// update under way may be heal's work, and claims say what was there. To others they may
-// be left of a time when the set was larger.
+// update under way may be heal's work, and claims that are no older than the set say what
+// was there. To others they may be left of a time when the set was larger.
 func (p *planner) hasReached(queue []*member) int {
 	isNew := p.Now.Before(p.FirstSeen.Add(healPause)) && p.FirstSeen.After(p.Set.CreationTimestamp.Add(healPause))
 	isAtWork := len(queue) > 0 || len(p.plan.Healed) > 0 || slices.ContainsFunc(p.replicas, p.wasTaken) ||
@@ -135,7 +135,7 @@ func (p *planner) hasReached(queue []*member) int {
 
 func (p *planner) hasClaim(m *member) bool {
 	for _, claim := range p.claimsOf(m.ordinal) {
-		if claim != nil {
+		if claim != nil && !claim.CreationTimestamp.Before(&p.Set.CreationTimestamp) {
 			return true
 		}
 	}

@@ -327,6 +327,7 @@ func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	fields := strings.Fields(line)
 	c := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: fields[0], Namespace: "default", UID: types.UID("uid-" + fields[0])}}
+	c.CreationTimestamp = w.Set.CreationTimestamp
 	podName := strings.TrimPrefix(fields[0], "data-")
 	for _, remark := range fields[1:] {
 		yes, ref := true, metav1.OwnerReference{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "web", UID: "uid-web"}
