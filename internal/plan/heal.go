@@ -55,6 +55,7 @@ func (p *planner) healOutdated() {
 		coming, queue = queue[0], queue[1:]
 		p.remove(coming, p.whyHealed(coming))
 		p.plan.Healed = append(p.plan.Healed, coming.ordinal)
+		slices.Sort(p.plan.Healed)
 	}
 	if len(queue) > 0 {
 		p.waitForComing(coming, "replacing "+queue[0].name)

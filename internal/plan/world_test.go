@@ -253,6 +253,9 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 	"exited": func(p *corev1.Pod, _ metav1.Time) {
 		p.Status.ContainerStatuses = append([]corev1.ContainerStatus{exited}, p.Status.ContainerStatuses...)
 	},
+	"exited-init": func(p *corev1.Pod, _ metav1.Time) {
+		p.Status.InitContainerStatuses = append(p.Status.InitContainerStatuses, exited)
+	},
 	"crowded": func(p *corev1.Pod, at metav1.Time) {
 		nowhere(p, "0/9 nodes are available: "+strings.Repeat("3 nodes said “no”, ", 8)) // the cut is within a character
 	},

@@ -11,7 +11,7 @@ import (
 )
 
 var inOrder = promise{
-	sentence: "In order, a pod is created when all pods before it are available, or heal took it and they cannot start or are not ready, and one too many is removed when none after it is left.",
+	sentence: "In order, a pod is created when all pods before it are available, or heal is at work and it was there before, and one too many is removed when none after it is left.",
 	event: func(j *judge, e apiserver.Event, by *instance) string {
 		pod, ok := e.Object.(*corev1.Pod)
 		switch {
@@ -45,7 +45,7 @@ func (v *view) mayCreate(pod *corev1.Pod) string {
 		return ""
 	}
 	for before := identity.OrdinalsOf(v.set).Start; before < ordinal; before++ {
-		if other := v.member(before); !v.available(other) && !v.returns(ordinal, other) {
+		if !v.available(v.member(before)) && !v.returns(ordinal) {
 			return fmt.Sprintf("%s was created while ordinal %d was not available", pod.Name, before)
 		}
 	}
@@ -53,10 +53,9 @@ func (v *view) mayCreate(pod *corev1.Pod) string {
 }
 
 // returns reports whether a pod may be created beside one before it that is not
-// available: heal is at work, the ordinal was there before, and the other one runs, or
-// nothing of it does.
-func (v *view) returns(ordinal int, other *corev1.Pod) bool {
-	if v.set.Spec.UpdateStrategy.Type != appsv1.RollingUpdateStatefulSetStrategyType || other == nil || !v.wasThere(ordinal) {
+// available: heal is at work, and the ordinal was there before.
+func (v *view) returns(ordinal int) bool {
+	if v.set.Spec.UpdateStrategy.Type != appsv1.RollingUpdateStatefulSetStrategyType || !v.wasThere(ordinal) {
 		return false
 	}
 	if v.images[v.set.Status.CurrentRevision] != imageOf(&v.set.Spec.Template.Spec) {
