@@ -61,7 +61,7 @@ func TestARefusalLastsUntilThereWasTimeForAll(t *testing.T) {
 	w := newWorld(t, objects...)
 	w.slowly(longestExecution)
 	m := w.r.memories.of(webKey)
-	w.r.reporter.WritesOf(w.Set(), &m.report).Refused(kinds.Pod, "web-5", plan.Event{Reason: "FailedCreate"}, true)
+	w.r.reporter.WritesOf(w.Set(), &m.report).Refused(kinds.Pod, "web-5", plan.Event{Reason: "FailedCreate"}, false, true)
 	s := &setSync{reconciler: w.r, key: webKey, memory: m, snapshot: plan.Snapshot{Set: w.Set()}, plan: plan.Plan{Actions: actions}}
 	if _, err := s.applyPlan(t.Context()); err != nil || s.applyErr != nil || !s.ranOut || m.report.Refused() == nil {
 		t.Errorf("ran out of time: %t, err = %v, %v, refused: %v", s.ranOut, err, s.applyErr, m.report.Refused())

@@ -23,6 +23,7 @@ type memory struct {
 	uid        types.UID // of the set, not only of its name
 	firstSeen  time.Time
 	failures   map[int]plan.Failure // of pods, by ordinal
+	healed     []int                // ordinals whose pods heal took
 	template   []byte               // the revision.Data of the set as of generation; may be nil
 	generation int64
 

@@ -155,7 +155,7 @@ func (s *setSync) makePlan(context.Context) (ended bool, err error) {
 
 // recall adds to a snapshot what is remembered.
 func (r *reconciler) recall(s *plan.Snapshot, m *memory) {
-	s.FirstSeen, s.Failures, s.Refused, s.Disabled = m.firstSeen, m.failures, m.report.Refused(), r.disabled
+	s.FirstSeen, s.Failures, s.Healed, s.Refused, s.Disabled = m.firstSeen, m.failures, m.healed, m.report.Refused(), r.disabled
 	s.Template = m.templateOf(s.Set)
 	s.NoServiceSince, s.LastService, s.ServiceRefused, s.NamespaceEnds = m.noService, m.service, m.report.ServiceRefused(), m.spaceEnds
 }
@@ -177,7 +177,7 @@ func (s *setSync) applyPlan(ctx context.Context) (ended bool, err error) {
 	s.metrics.Applied(len(s.plan.Actions), s.clock.Since(started))
 	m.spaceEnds = m.spaceEnds || result.NamespaceEnds
 	m.freshness.Wrote(apply.Uncertain(err))
-	m.failures = result.Failures(s.plan.Failures, m.failures)
+	m.failures, m.healed = result.Failures(s.plan.Failures, m.failures), s.plan.Healed
 	if err == nil && !result.RanOut {
 		m.report.Accepted()
 	}

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -177,5 +178,36 @@ func TestARefusalThatIsOverIsToldWhenItComesBack(t *testing.T) {
 	refuse()
 	if told := w.Told("FailedCreate"); len(told) != 2 {
 		t.Errorf("told %v, want it twice", told)
+	}
+}
+
+// To kstatus a refusal that is final is a failure for good.
+func TestOnlyWhatNobodyElseCanMendIsRefusedForGood(t *testing.T) {
+	pods, kind := corev1.Resource("pods"), corev1.SchemeGroupVersion.WithKind("Pod").GroupKind()
+	image := field.ErrorList{field.Required(field.NewPath("spec", "containers").Index(0).Child("image"), "")}
+	denied := func(code int32, message string) error {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{Code: code, Reason: metav1.StatusReasonInvalid, Message: message}}
+	}
+	for what, test := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"invalid":    {apierrors.NewInvalid(kind, "web-0", image), true},
+		"malformed":  {apierrors.NewBadRequest("no kind"), true},
+		"too large":  {apierrors.NewRequestEntityTooLargeError("limit is 3145728"), true},
+		"quota":      {apierrors.NewForbidden(pods, "web-0", errors.New("exceeded quota")), false},
+		"broken":     {brokenHook(1), false},
+		"conflict":   {apierrors.NewConflict(pods, "web-0", errors.New("exceeded quota")), false},
+		"no answer":  {errors.New("connection reset by peer"), false},
+		"by webhook": {denied(422, `admission webhook "a.example" denied the request: no`), false},
+		"by policy":  {denied(422, `pods "web-0" is forbidden: ValidatingAdmissionPolicy 'a' with binding 'b' denied request: no`), false},
+	} {
+		w := newWorld(t, web(1))
+		w.Refuse["create pods"] = test.err
+		_, _, _ = w.reconcile() // the refusal is what is asked for
+		refused := w.r.memories.of(webKey).report.Refused()
+		if got := refused != nil && refused.Final; got != test.want {
+			t.Errorf("%s: %+v, want final to be %t", what, refused, test.want)
+		}
 	}
 }

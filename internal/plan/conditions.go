@@ -32,6 +32,7 @@ const (
 	reasonRecreated  = "RecreateCompleted"  // upstream's
 	reasonSelector   = "InvalidSelector"
 	reasonOrdinals   = "InvalidOrdinals"
+	reasonTooLate    = "ProgressDeadlineExceeded"
 )
 
 // ofRest are those of a set of which nothing is wanted, or nothing that can be done.
@@ -70,6 +71,7 @@ func (p *planner) reportConditions() {
 		p.setCondition(ConditionAvailable, p.availability())
 		p.reportService()
 	}
+	p.reportStalled()
 }
 
 // dropConditions removes what nobody keeps true any more. Upstream's own condition of
@@ -138,7 +140,7 @@ func (p *planner) progress() verdict {
 }
 
 func (p *planner) tooLate() verdict {
-	return verdict{corev1.ConditionFalse, "ProgressDeadlineExceeded", p.standing()}
+	return verdict{corev1.ConditionFalse, reasonTooLate, p.standing()}
 }
 
 // standing says what the set is at; empty if it has reached its goal.

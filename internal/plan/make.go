@@ -24,13 +24,14 @@ func Make(s Snapshot) Plan {
 		p.governService()    // the pods' names resolve
 		p.replaceFinished()  // pods that ended make room, with back-off
 		p.recreateOutdated() // Recreate: all outdated pods go first
-		p.healOutdated()     // outdated pods that cannot start hold nobody up
+		p.healOutdated()     // outdated pods that cannot start hold nobody up, and go one by one
 		p.createMissing()    // wanted ordinals get their pods and claims, in order
 		p.scaleDown()        // ordinals that are not wanted lose theirs, in reverse
 		p.rollOut()          // RollingUpdate: outdated pods go, in reverse
 		p.repairMembers()    // identity, claims and the claims' owners are as they should be
 		p.truncateHistory()  // revisions beyond the limit go
 		p.awaitAvailable()   // done when every pod is available
+		p.askWhy()           // what takes long to start has a reason
 	} else {
 		p.keepNames()    // of a set in deletion, until its pods have ended
 		p.awaitRemoval() // the garbage collector sees to the pods
@@ -64,6 +65,7 @@ type planner struct {
 	beyond    int       // how many wanted ordinals are not among them; none has a pod
 	condemned []*member // pods of ordinals that are not wanted, highest first
 
+	reached    int  // the highest ordinal that was there before heal began, -1 if it did not
 	recreating bool // outdated pods must go before any is created
 
 	sharers      []sharer // the sets of the same governing Service; see allSharers
@@ -78,6 +80,7 @@ func begin(s Snapshot) *planner {
 		ordered:        spec.PodManagementPolicy != appsv1.ParallelPodManagement,
 		strategy:       spec.UpdateStrategy.Type,
 		maxUnavailable: 1,
+		reached:        -1,
 		minReady:       time.Duration(spec.MinReadySeconds) * time.Second,
 	}
 	var err error

@@ -118,13 +118,25 @@ func (p *planner) settleOwner(m *member, belongs bool) {
 // observe classifies a pod that the set owns.
 func (p *planner) observe(m *member) {
 	m.state, m.words = stateOf(m.pod, p.minReady, p.Now)
+	p.explain(m)
 }
 
 // remove plans the deletion of a member's pod.
 func (p *planner) remove(m *member, why string) {
 	m.action = len(p.plan.Actions)
 	m.state, m.words = Terminating, "is being deleted"
-	p.do(Action{Verb: Delete, Object: m.pod, Why: why})
+	p.do(Action{Verb: Delete, Object: m.pod, GraceSeconds: leastGrace(m.pod), Why: why})
+}
+
+// leastGrace is a second for a pod that has no grace period. The API server drops such
+// a pod at once, whether or not its containers still run, and the next one would run
+// beside them.
+func leastGrace(pod *corev1.Pod) *int64 {
+	if period := pod.Spec.TerminationGracePeriodSeconds; period == nil || *period != 0 {
+		return nil
+	}
+	second := int64(1)
+	return &second
 }
 
 // removeInTurn is remove for pods that go in an order.

@@ -22,8 +22,13 @@ type Plan struct {
 	Status appsv1.StatefulSetStatus
 	// Events are warnings that hold as long as plans repeat them.
 	Events []Event
-	// Failures is what to pass to the next Snapshot.
+	// Failures and Healed are what to pass to the next Snapshot.
 	Failures map[int]Failure
+	Healed   []int
+	// Asks are the objects whose events the next Snapshot should have: they say in words
+	// why pods do not start, and nothing else follows from them. They may grow old, and
+	// looking at them again is nothing that a plan asks for.
+	Asks []Ask
 	// MaxUnavailable is the update budget, Unavailable how many of the wanted
 	// pods are not available; for metrics.
 	MaxUnavailable, Unavailable int
@@ -60,6 +65,9 @@ type Action struct {
 	// InTurn is set for actions that are done one after the other, and none of them
 	// after one that failed.
 	InTurn bool
+	// GraceSeconds is for how long the containers of a pod that Delete removes may take
+	// to stop, nil for as long as the pod says.
+	GraceSeconds *int64
 	// Needs are done first, in order; if one fails, this action is not done.
 	Needs []Action
 	// Why is the reason, in words that follow "because".

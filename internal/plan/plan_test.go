@@ -26,7 +26,7 @@ func TestNothingIsDoneToASetWhoseSelectorCannotBeRead(t *testing.T) {
 		t.Errorf("events %v, want one that says what is wrong", p.Events)
 	}
 	for _, c := range p.Status.Conditions {
-		if c.Status != corev1.ConditionFalse || c.Reason != "InvalidSelector" {
+		if is := c.Status == corev1.ConditionTrue; is != (c.Type == plan.ConditionStalled) || c.Reason != "InvalidSelector" {
 			t.Errorf("%s is %s, %s: of pods that may not be its own", c.Type, c.Status, c.Reason)
 		}
 	}
@@ -107,7 +107,7 @@ func plannedService(t *testing.T, p plan.Plan) *corev1.Service {
 }
 
 func TestAPodCannotStartForTheReasonsThatAreDocumented(t *testing.T) {
-	w := parseWorld(t, "set: {spec: {replicas: 1}}\ntemplate: B\nhistory: [A, B]\ncurrent: A\npods: [web-0 A pending]")
+	w := parseWorld(t, "set: {spec: {replicas: 1}}\ntemplate: B\nhistory: [A, B]\ncurrent: A\npods: [web-0 A pending 5s]")
 	for reason, stuck := range map[string]bool{
 		"CrashLoopBackOff": true, "ImagePullBackOff": true, "ErrImagePull": true, "ErrImageNeverPull": true,
 		"InvalidImageName": true, "CreateContainerConfigError": true, "CreateContainerError": true,

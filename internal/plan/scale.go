@@ -8,8 +8,8 @@ import (
 )
 
 // createMissing creates the pods of wanted ordinals that have none, with their
-// claims. In order, a pod is created when every pod before it is available; at
-// most one is then created at a time.
+// claims. In order, a pod is created when every pod before it is available, or, if heal
+// took it, when none before it is about to be; at most one is then created at a time.
 func (p *planner) createMissing() {
 	if p.recreating {
 		return
@@ -18,20 +18,26 @@ func (p *planner) createMissing() {
 		p.plan.Waits = append(p.plan.Waits, Wait{For: "namespace " + p.Set.Namespace, State: "is being deleted"})
 		return
 	}
-	var blocker *member
+	var blocker, coming *member // the first that is not available, and that is about to be
 	for _, m := range p.replicas {
 		switch {
 		case m.state == Foreign:
 			p.wait(m, "creating "+m.name)
 		case m.state != Missing:
-		case p.ordered && blocker != nil:
+		case p.ordered && blocker != nil && !p.returns(m):
 			p.wait(blocker, "creating "+m.name)
+			return
+		case p.ordered && coming != nil:
+			p.waitForComing(coming, "creating "+m.name)
 			return
 		default:
 			p.createPod(m)
 		}
 		if blocker == nil && m.state != Available {
 			blocker = m
+		}
+		if coming == nil && (m.state == Ready || p.comes(m) > 0) {
+			coming = m
 		}
 	}
 }
@@ -61,7 +67,12 @@ func (p *planner) createPod(m *member) {
 
 func (p *planner) whyCreate(m *member) string {
 	why := fmt.Sprintf("ordinal %d has no pod", m.ordinal)
-	if p.ordered && m.ordinal > p.ordinals.Start {
+	before := p.firstUnavailable() // the pod itself, if none is before it
+	switch {
+	case !p.ordered || m.ordinal == p.ordinals.Start:
+	case before != m:
+		why += fmt.Sprintf(", and was there before: it does not wait for %s, which %s", before.name, before.words)
+	default:
 		why += ", and every pod before it is available"
 	}
 	if p.belowPartition(m.ordinal) && p.current.Name != p.update.Name {

@@ -50,9 +50,16 @@ type Snapshot struct {
 	// Failures remembers, by ordinal, the pods that failed and were replaced.
 	// It is what the last plan returned; nothing is lost if it is empty.
 	Failures map[int]Failure
+	// Healed lists the ordinals whose pods heal took and that have not started again. It
+	// is what the last plan returned. If it is lost, such an ordinal may have to wait for
+	// those before it.
+	Healed []int
 	// Refused is the first write that the API server refused in the last pass with one,
 	// nil if none is outstanding.
 	Refused *Refusal
+	// Reported are what others recorded about the objects of the last plan's Asks, in any
+	// order.
+	Reported []Report
 	// Disabled lists the improvements over upstream that are switched off for
 	// all sets; the set's own annotation adds to it.
 	Disabled []Feature
@@ -83,6 +90,9 @@ type Failure struct {
 type Refusal struct {
 	Reason  string // as in the event: "FailedCreate"
 	Message string
+	// Final is set if the API server will never accept the write as it is, whatever
+	// else changes.
+	Final bool
 }
 
 // ServiceRefusal is a write of the governing Service that did not succeed. Pods do without.

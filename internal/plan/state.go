@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,13 +109,12 @@ func stuckWords(pod *corev1.Pod) string {
 		c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
 		return "no node takes it" + detail("", c.Message)
 	}
-	for _, c := range pod.Status.ContainerStatuses {
-		if c.State.Running != nil {
-			return ""
-		}
+	if slices.ContainsFunc(pod.Status.ContainerStatuses, runs) {
+		return ""
 	}
-	for _, c := range pod.Status.InitContainerStatuses {
-		if w := c.State.Waiting; w != nil && cannotStart[w.Reason] {
+	for i, c := range pod.Status.InitContainerStatuses {
+		// One that runs after it does its work: what is broken is a sidecar.
+		if w := c.State.Waiting; w != nil && cannotStart[w.Reason] && !slices.ContainsFunc(pod.Status.InitContainerStatuses[i:], runs) {
 			return fmt.Sprintf("init container %s is in %s", c.Name, w.Reason)
 		}
 	}
@@ -125,6 +125,8 @@ func stuckWords(pod *corev1.Pod) string {
 	}
 	return ""
 }
+
+func runs(c corev1.ContainerStatus) bool { return c.State.Running != nil }
 
 func unreadyWords(pod *corev1.Pod) string {
 	for _, c := range pod.Status.ContainerStatuses {
@@ -152,10 +154,7 @@ func startingWords(pod *corev1.Pod) string {
 
 // detail renders what the API says beside the fact, shortened to stay readable.
 func detail(reason, message string) string {
-	const longest = 160
-	if len(message) > longest {
-		message = strings.ToValidUTF8(message[:longest], "") + "…"
-	}
+	message = shorten(message)
 	switch {
 	case reason != "" && message != "":
 		return fmt.Sprintf(" (%s: %s)", reason, message)
@@ -163,4 +162,13 @@ func detail(reason, message string) string {
 		return fmt.Sprintf(" (%s%s)", reason, message)
 	}
 	return ""
+}
+
+// shorten keeps a message of others readable.
+func shorten(message string) string {
+	const longest = 160
+	if len(message) > longest {
+		return strings.ToValidUTF8(message[:longest], "") + "…"
+	}
+	return message
 }

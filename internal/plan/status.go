@@ -63,7 +63,7 @@ func (p *planner) count(pod *corev1.Pod) {
 }
 
 // updateComplete reports whether the update revision is the current one from now
-// on. A set of no pods says nothing about the ordinals that a partition holds
+// on, which takes pods that are available, not only ready (kubernetes#136831). A set of no pods says nothing about the ordinals that a partition holds
 // back: scaled up again, they return at the revision they had
 // (kubernetes#121534).
 func (p *planner) updateComplete() bool {
@@ -71,5 +71,5 @@ func (p *planner) updateComplete() bool {
 	if wanted == 0 && p.partition > 0 && p.strategy == appsv1.RollingUpdateStatefulSetStrategyType {
 		return false
 	}
-	return status.UpdatedReplicas == wanted && status.ReadyReplicas == wanted && status.Replicas == wanted
+	return status.UpdatedReplicas == wanted && status.AvailableReplicas == wanted && status.Replicas == wanted
 }

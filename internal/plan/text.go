@@ -38,6 +38,10 @@ func (a Action) headline() string {
 		return text + made(a.Object)
 	case Update:
 		return text + a.Change.String()
+	case Delete:
+		if a.GraceSeconds != nil {
+			return fmt.Sprintf("%s with %ds of grace", text, *a.GraceSeconds)
+		}
 	}
 	return text
 }
@@ -127,7 +131,8 @@ func (p *Plan) String() string {
 	section("wait", lines(p.Waits, Wait.String))
 	section("warn", lines(p.Events, func(e Event) string { return e.Reason + ": " + e.Message }))
 	section("status", p.statusLines())
-	section("remember", p.failureLines())
+	section("remember", append(p.failureLines(), p.healedLines()...))
+	section("ask why", lines(p.Asks, func(a Ask) string { return a.Kind + " " + a.Name }))
 	if p.RequeueAfter > 0 {
 		fmt.Fprintf(&b, "look again: in %s\n", p.RequeueAfter)
 	}
@@ -159,6 +164,10 @@ func (p *Plan) failureLines() []string {
 		all = append(all, fmt.Sprintf("failures of ordinal %d: %d, the last at %s", ordinal, f.Count, f.Last.Format(time.TimeOnly)))
 	}
 	return all
+}
+
+func (p *Plan) healedLines() []string {
+	return lines(p.Healed, func(ordinal int) string { return fmt.Sprintf("ordinal %d was there before", ordinal) })
 }
 
 func (p *Plan) statusLines() []string {

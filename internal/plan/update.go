@@ -33,21 +33,6 @@ func (p *planner) recreateOutdated() {
 	}
 }
 
-// healOutdated replaces pods that an update would replace anyway and that cannot
-// start, without waiting for them: a bad revision must not keep a good one from
-// being rolled out (kubernetes#67250). All of them go at once, since none runs,
-// and come back in order. A pod that runs is left to its turn.
-func (p *planner) healOutdated() {
-	if p.strategy != appsv1.RollingUpdateStatefulSetStrategyType || !p.enabled(Heal) {
-		return
-	}
-	for _, m := range slices.Backward(p.replicas) {
-		if m.state == Stuck && p.outdated(m) && !p.belowPartition(m.ordinal) {
-			p.remove(m, fmt.Sprintf("it %s, and %s", m.words, p.whyOutdated(m)))
-		}
-	}
-}
-
 // rollOut deletes outdated pods, from the highest ordinal down to the partition,
 // so that they come back at the update revision. No more than maxUnavailable
 // pods are unavailable because of it.
@@ -81,7 +66,9 @@ func (p *planner) dueForUpdate() []*member {
 // and scaling down is over.
 func (p *planner) rollOutInOrder(due []*member) {
 	if blocker := p.firstUnavailable(); blocker != nil {
-		p.wait(blocker, "updating "+due[0].name)
+		if !p.heals() || !p.cannotStart(due[0]) { // heal has said what it waits for
+			p.wait(blocker, "updating "+due[0].name)
+		}
 		return
 	}
 	if len(p.condemned) > 0 {

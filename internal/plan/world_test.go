@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
 	"ordinal.dev/ordinal/internal/identity"
@@ -55,8 +56,12 @@ type world struct {
 	Sharing    []appsv1.StatefulSet `json:"sharing"`
 	Neighbours []string             `json:"neighbours"`
 	Failures   map[int]plan.Failure `json:"failures"`
-	Refused    *plan.Refusal        `json:"refused"`
-	Disabled   []plan.Feature       `json:"disabled"`
+	// Healed is what the last plan said of it.
+	Healed []int `json:"healed"`
+	// Events are "OBJECT TYPE REASON AGE: MESSAGE".
+	Events   []string       `json:"events"`
+	Refused  *plan.Refusal  `json:"refused"`
+	Disabled []plan.Feature `json:"disabled"`
 }
 
 func parseWorld(t testing.TB, text string) *world {
@@ -130,7 +135,7 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 	}
 	s := plan.Snapshot{
 		Now: now, FirstSeen: now.Add(-age), Set: w.Set.DeepCopy(), Service: w.Service.DeepCopy(), Failures: w.Failures,
-		Refused: w.Refused, Disabled: w.Disabled, LastService: w.LastService, NamespaceEnds: w.NamespaceEnds, Claims: map[string]*corev1.PersistentVolumeClaim{},
+		Healed: w.Healed, Refused: w.Refused, Disabled: w.Disabled, LastService: w.LastService, NamespaceEnds: w.NamespaceEnds, Claims: map[string]*corev1.PersistentVolumeClaim{},
 	}
 	if w.Absent != nil {
 		s.NoServiceSince = now.Add(-w.Absent.Duration)
@@ -160,7 +165,28 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 		c := w.claim(t, line)
 		s.Claims[c.Name] = c
 	}
+	for _, line := range w.Events {
+		s.Reported = append(s.Reported, report(t, line))
+	}
 	return s
+}
+
+// report parses "OBJECT TYPE REASON AGE: MESSAGE".
+func report(t *testing.T, line string) plan.Report {
+	t.Helper()
+	head, message, _ := strings.Cut(line, ": ")
+	fields := strings.Fields(head)
+	if len(fields) != 4 {
+		t.Fatalf("event %q: want OBJECT TYPE REASON AGE: MESSAGE", line)
+	}
+	age, err := time.ParseDuration(fields[3])
+	if err != nil {
+		t.Fatalf("event %q: %v", line, err)
+	}
+	return plan.Report{
+		UID: types.UID("uid-" + fields[0]), Warning: fields[1] == corev1.EventTypeWarning,
+		Reason: fields[2], Message: message, At: now.Add(-age),
+	}
 }
 
 // shorten puts the image of a revision in place of its hash.
@@ -190,7 +216,7 @@ func (w *world) pod(t *testing.T, line string) *corev1.Pod {
 	_, ordinal, _ := identity.Parse(fields[0]) // 0 for a name that is no member's
 	template := w.template(fields[1])
 	pod := identity.NewPod(&w.Set, &template, w.revision(fields[1], 0).Name, ordinal)
-	pod.Name, pod.UID = fields[0], "uid-pod"
+	pod.Name, pod.UID, pod.Spec.NodeName = fields[0], types.UID("uid-"+fields[0]), "node"
 	pod.Labels[appsv1.StatefulSetPodNameLabel] = pod.Name
 	pod.CreationTimestamp = metav1.NewTime(now.Add(-age))
 	for state := range strings.SplitSeq(fields[2], "+") {
@@ -240,6 +266,40 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 	"pending": func(p *corev1.Pod, _ metav1.Time) {
 		p.Status.Phase, p.Status.Conditions = corev1.PodPending, []corev1.PodCondition{scheduled}
 	},
+	"creating": func(p *corev1.Pod, at metav1.Time) {
+		p.Status.Phase, p.Status.StartTime = corev1.PodPending, &at
+		waiting(p, "ContainerCreating")
+	},
+	"initializing": func(p *corev1.Pod, _ metav1.Time) { // its init container runs
+		p.Status.Phase = corev1.PodPending
+		waiting(p, "PodInitializing")
+		p.Status.InitContainerStatuses = append(p.Status.InitContainerStatuses, corev1.ContainerStatus{
+			Name: "setup", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
+		})
+	},
+	"badproxy": func(p *corev1.Pod, _ metav1.Time) { // a sidecar, started before the other init containers
+		p.Status.InitContainerStatuses = append(p.Status.InitContainerStatuses, corev1.ContainerStatus{
+			Name: "proxy", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}},
+		})
+	},
+	"restarted": func(p *corev1.Pod, _ metav1.Time) { p.Status.ContainerStatuses[0].RestartCount = 1 },
+	"ended-before": func(p *corev1.Pod, _ metav1.Time) {
+		p.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{}
+	},
+	"unplaced": func(p *corev1.Pod, _ metav1.Time) { // the scheduler has not said anything
+		p.Status.Phase, p.Status.Conditions, p.Spec.NodeName = corev1.PodPending, nil, ""
+	},
+	"ahead": func(p *corev1.Pod, at metav1.Time) { // as a node sees it whose clock is
+		p.Status.StartTime = &metav1.Time{Time: now.Add(time.Hour)}
+	},
+	"taken-late": func(p *corev1.Pod, at metav1.Time) { // by its node, five seconds ago
+		p.Status.StartTime = &metav1.Time{Time: now.Add(-5 * time.Second)}
+	},
+	"ungraceful":  func(p *corev1.Pod, _ metav1.Time) { p.Spec.TerminationGracePeriodSeconds = ptr.To[int64](0) },
+	"going-since": func(p *corev1.Pod, at metav1.Time) { p.DeletionTimestamp = &at },
+	"unbound": func(p *corev1.Pod, _ metav1.Time) {
+		nowhere(p, "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.")
+	},
 	"crashing": func(p *corev1.Pod, at metav1.Time) {
 		p.Status.Phase = corev1.PodRunning
 		waiting(p, "CrashLoopBackOff")
@@ -271,22 +331,17 @@ var podStates = map[string]func(*corev1.Pod, metav1.Time){
 	"exited": func(p *corev1.Pod, _ metav1.Time) {
 		p.Status.ContainerStatuses = append([]corev1.ContainerStatus{exited}, p.Status.ContainerStatuses...)
 	},
+	"exited-init": func(p *corev1.Pod, _ metav1.Time) {
+		p.Status.InitContainerStatuses = append(p.Status.InitContainerStatuses, exited)
+	},
 	"crowded": func(p *corev1.Pod, at metav1.Time) {
-		p.Status.Phase = corev1.PodPending
-		p.Status.Conditions = []corev1.PodCondition{{
-			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
-			Message: "0/9 nodes are available: " + strings.Repeat("3 nodes said “no”, ", 8), // the cut is within a character
-		}}
+		nowhere(p, "0/9 nodes are available: "+strings.Repeat("3 nodes said “no”, ", 8)) // the cut is within a character
 	},
 	"unschedulable": func(p *corev1.Pod, at metav1.Time) {
-		p.Status.Phase = corev1.PodPending
-		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
-			Type: corev1.PodScheduled, Status: corev1.ConditionFalse,
-			Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available: 1 Insufficient cpu.",
-		})
+		nowhere(p, "0/1 nodes are available: 1 Insufficient cpu.")
 	},
 	"gated": func(p *corev1.Pod, at metav1.Time) {
-		p.Status.Phase = corev1.PodPending
+		p.Status.Phase, p.Spec.NodeName = corev1.PodPending, ""
 		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
 			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonSchedulingGated,
 		})
@@ -318,6 +373,13 @@ var (
 	exited    = corev1.ContainerStatus{Name: "setup", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}
 )
 
+func nowhere(p *corev1.Pod, why string) {
+	p.Status.Phase, p.Spec.NodeName = corev1.PodPending, ""
+	p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: why,
+	})
+}
+
 func running(p *corev1.Pod, ready bool, at metav1.Time) {
 	status := corev1.ConditionFalse
 	if ready {
@@ -339,15 +401,21 @@ func waiting(p *corev1.Pod, reason string) {
 // claim parses "NAME [REMARK]…": terminating; set or pod, for an owner reference
 // to it; earlier-set or earlier-pod, for one to an object of that name that is no
 // more; other, for another controller; loose-set, for one that does not control;
-// friend, namesake and relative, for owners that are none of the set's business.
+// friend, namesake and relative, for owners that are none of the set's business; pending,
+// bound or lost; class=NAME, which may be
+// empty, and volume=NAME.
 func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	fields := strings.Fields(line)
-	c := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: fields[0], Namespace: "default", UID: "uid-claim"}}
+	c := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: fields[0], Namespace: "default", UID: types.UID("uid-" + fields[0])}}
+	c.CreationTimestamp = w.Set.CreationTimestamp
 	podName := strings.TrimPrefix(fields[0], "data-")
 	for _, remark := range fields[1:] {
 		yes, ref := true, metav1.OwnerReference{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "web", UID: "uid-web"}
 		ref.Controller = &yes
+		if bind(c, remark) {
+			continue
+		}
 		switch remark {
 		case "terminating":
 			c.DeletionTimestamp = &metav1.Time{Time: now}
@@ -358,7 +426,7 @@ func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 		case "earlier-set":
 			ref.UID = "uid-earlier"
 		case "pod":
-			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "v1", "Pod", podName, "uid-pod"
+			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "v1", "Pod", podName, types.UID("uid-"+podName)
 		case "earlier-pod":
 			ref.APIVersion, ref.Kind, ref.Name, ref.UID = "v1", "Pod", podName, "uid-earlier"
 		case "friend": // as another set that does not control it
@@ -375,4 +443,25 @@ func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 		c.OwnerReferences = append(c.OwnerReferences, ref)
 	}
 	return c
+}
+
+// bind takes a remark about what a claim is bound to, or is not. It returns false for
+// other remarks.
+func bind(c *corev1.PersistentVolumeClaim, remark string) bool {
+	what, name, _ := strings.Cut(remark, "=")
+	switch what {
+	case "pending":
+		c.Status.Phase = corev1.ClaimPending
+	case "bound":
+		c.Status.Phase = corev1.ClaimBound
+	case "lost":
+		c.Status.Phase = corev1.ClaimLost
+	case "class":
+		c.Spec.StorageClassName = &name
+	case "volume":
+		c.Spec.VolumeName = name
+	default:
+		return false
+	}
+	return true
 }

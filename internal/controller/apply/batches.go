@@ -38,7 +38,7 @@ func (e *execution) besides(ctx context.Context, actions []plan.Action) error {
 		e.result.Undone = append(e.result.Undone, a)
 		var r refusal
 		if errors.As(err, &r) && !Uncertain(err) && !apierrors.IsTooManyRequests(r) {
-			e.reporter.Refused(r.kind, r.name, r.event, false)
+			e.reporter.Refused(r.kind, r.name, r.event, isFinal(r), false)
 			e.result.OnHold = true
 			continue
 		}

@@ -3,7 +3,9 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -55,7 +57,22 @@ func refusalOf(a plan.Action, event plan.Event, err error) error {
 func (e *execution) refuse(err error) {
 	var r refusal
 	if errors.As(err, &r) {
-		e.reporter.Refused(r.kind, r.name, r.event, !e.refused)
+		e.reporter.Refused(r.kind, r.name, r.event, isFinal(r), !e.refused)
 		e.refused = true
 	}
+}
+
+// isFinal reports whether the API server will never accept a write as it is. What
+// webhooks and admission policies deny may bear the same codes, and they may be changed;
+// a quota may be raised.
+func isFinal(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || strings.Contains(status.Status().Message, "denied") {
+		return false
+	}
+	switch status.Status().Code {
+	case http.StatusUnprocessableEntity, http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+		return true
+	}
+	return false
 }

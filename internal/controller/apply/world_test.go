@@ -47,7 +47,7 @@ func (h *heard) Wrote(kinds.Kind, string, error) {
 
 func (h *heard) Done(e plan.Event) { h.done = append(h.done, e) }
 
-func (h *heard) Refused(_ kinds.Kind, _ string, e plan.Event, first bool) {
+func (h *heard) Refused(_ kinds.Kind, _ string, e plan.Event, _, first bool) {
 	h.refused = append(h.refused, e)
 	if first {
 		h.first++

@@ -52,8 +52,9 @@ type Reporter interface {
 	Wrote(k kinds.Kind, verb string, err error)
 	// Done is told what was done, in an event. It is called by one goroutine at a time.
 	Done(event plan.Event)
-	// Refused is told of a write that failed, and whether it is the first of the plan.
-	Refused(k kinds.Kind, name string, event plan.Event, first bool)
+	// Refused is told of a write that failed, whether it will be refused for ever, and
+	// whether it is the first of the plan.
+	Refused(k kinds.Kind, name string, event plan.Event, final, first bool)
 }
 
 // Result is how far a plan was carried out.

@@ -46,7 +46,7 @@ func (e *execution) write(ctx context.Context, a plan.Action) error {
 	case plan.Create:
 		return e.create(ctx, a.Object, a.Needs)
 	case plan.Delete:
-		return e.delete(ctx, a.Object)
+		return e.delete(ctx, a.Object, a.GraceSeconds)
 	case plan.Update:
 		return e.update(ctx, a.Object, a.Change)
 	case plan.Adopt:
@@ -80,9 +80,9 @@ func (e *execution) create(ctx context.Context, object client.Object, needs []pl
 }
 
 // delete deletes the very object that the plan saw: a pod, too, and always gracefully.
-func (e *execution) delete(ctx context.Context, object client.Object) error {
+func (e *execution) delete(ctx context.Context, object client.Object, grace *int64) error {
 	uid, version := object.GetUID(), object.GetResourceVersion()
-	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})
+	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})
 	if client.IgnoreNotFound(err) != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ type refused struct {
 // A message may differ each time, by an address or a number in it. It is told in the
 // same words for as long as the longest pause between two tries then: a status that
 // changes has the set planned again, and there would be no pause.
-func (w Writes) Refused(k kinds.Kind, name string, event plan.Event, first bool) {
+func (w Writes) Refused(k kinds.Kind, name string, event plan.Event, final, first bool) {
 	m, now, message := w.memory, w.reporter.clock.Now(), shorten(event.Message)
 	what := refused{k, name, event.Reason}
 	last, has := m.refusals[what]
@@ -33,7 +33,7 @@ func (w Writes) Refused(k kinds.Kind, name string, event plan.Event, first bool)
 		last = warning{message, now}
 		m.refusals[what] = last
 	}
-	refusal := plan.Refusal{Reason: event.Reason, Message: last.message}
+	refusal := plan.Refusal{Reason: event.Reason, Message: last.message, Final: final}
 	switch {
 	case k == kinds.Service:
 		m.service = &plan.ServiceRefusal{Refusal: refusal, At: now}

@@ -37,21 +37,31 @@ type fields map[string]message
 // decoded is what is decoded of objects, by their kinds. Of other kinds all is.
 var decoded = func() map[string]message {
 	metadata := allBut[metav1.ObjectMeta]("ManagedFields") // one annotation says that a watch has caught up
-	container := only[corev1.ContainerStatus](fields{"Name": nil, "Ready": nil, "State": nil})
+	container := only[corev1.ContainerStatus](fields{
+		"Name": nil, "Ready": nil, "State": nil, "RestartCount": nil,
+		"LastTerminationState": only[corev1.ContainerState](fields{"Terminated": message{}}), // that there is one
+	})
 	objects := map[string]message{
 		"StatefulSet":        only[appsv1.StatefulSet](fields{"ObjectMeta": metadata, "Spec": nil, "Status": nil}),
 		"ControllerRevision": only[appsv1.ControllerRevision](fields{"ObjectMeta": metadata, "Data": nil, "Revision": nil}),
 		"Pod": only[corev1.Pod](fields{
 			"ObjectMeta": metadata,
-			"Spec": only[corev1.PodSpec](fields{"Subdomain": nil, "Volumes": only[corev1.Volume](fields{
-				"Name": nil, "VolumeSource": only[corev1.VolumeSource](fields{"PersistentVolumeClaim": nil}),
-			})}),
+			"Spec": only[corev1.PodSpec](fields{
+				"NodeName": nil, "Subdomain": nil, "TerminationGracePeriodSeconds": nil,
+				"Volumes": only[corev1.Volume](fields{
+					"Name": nil, "VolumeSource": only[corev1.VolumeSource](fields{"PersistentVolumeClaim": nil}),
+				}),
+			}),
 			"Status": only[corev1.PodStatus](fields{
-				"Phase": nil, "Reason": nil, "Message": nil, "Conditions": nil,
+				"Phase": nil, "Reason": nil, "Message": nil, "Conditions": nil, "StartTime": nil,
 				"ContainerStatuses": container, "InitContainerStatuses": container,
 			}),
 		}),
-		"PersistentVolumeClaim": only[corev1.PersistentVolumeClaim](fields{"ObjectMeta": metadata}),
+		"PersistentVolumeClaim": only[corev1.PersistentVolumeClaim](fields{
+			"ObjectMeta": metadata,
+			"Spec":       only[corev1.PersistentVolumeClaimSpec](fields{"StorageClassName": nil, "VolumeName": nil}),
+			"Status":     only[corev1.PersistentVolumeClaimStatus](fields{"Phase": nil}),
+		}),
 		"Service": only[corev1.Service](fields{
 			"ObjectMeta": allBut[metav1.ObjectMeta](), // whose a Service is, its managed fields tell
 			"Spec":       only[corev1.ServiceSpec](fields{"ClusterIP": nil, "Selector": pair, "Ports": nil, "PublishNotReadyAddresses": nil}),

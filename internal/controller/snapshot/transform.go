@@ -40,7 +40,7 @@ func strip(object any) {
 		stripRevision(o)
 	case *corev1.PersistentVolumeClaim:
 		o.Annotations, o.Labels = nil, nil
-		o.Spec, o.Status = corev1.PersistentVolumeClaimSpec{}, corev1.PersistentVolumeClaimStatus{}
+		o.Spec, o.Status = stripClaim(o)
 	case *corev1.Service:
 		stripService(o)
 	}
@@ -74,12 +74,27 @@ func stripPod(pod *corev1.Pod) {
 			claims = append(claims, corev1.Volume{Name: v.Name, VolumeSource: corev1.VolumeSource{PersistentVolumeClaim: claim}})
 		}
 	}
-	pod.Spec = corev1.PodSpec{Volumes: claims, Subdomain: pod.Spec.Subdomain}
-	status := pod.Status
+	spec, status := pod.Spec, pod.Status
+	pod.Spec = corev1.PodSpec{Volumes: claims, Subdomain: spec.Subdomain}
+	if period := spec.TerminationGracePeriodSeconds; period != nil && *period == 0 {
+		pod.Spec.TerminationGracePeriodSeconds = period
+	}
 	pod.Status = corev1.PodStatus{
 		Phase: status.Phase, Reason: status.Reason, Message: status.Message, Conditions: stripConditions(status.Conditions),
 		ContainerStatuses: stripContainers(status.ContainerStatuses), InitContainerStatuses: stripContainers(status.InitContainerStatuses),
 	}
+	if status.Phase == corev1.PodPending { // how far it is on its way
+		pod.Spec.NodeName, pod.Status.StartTime = spec.NodeName, status.StartTime
+	}
+}
+
+// stripClaim keeps whether a claim is bound, and what one waits for that is not.
+func stripClaim(claim *corev1.PersistentVolumeClaim) (corev1.PersistentVolumeClaimSpec, corev1.PersistentVolumeClaimStatus) {
+	status := corev1.PersistentVolumeClaimStatus{Phase: claim.Status.Phase}
+	if status.Phase == corev1.ClaimBound {
+		return corev1.PersistentVolumeClaimSpec{}, status
+	}
+	return corev1.PersistentVolumeClaimSpec{StorageClassName: claim.Spec.StorageClassName, VolumeName: claim.Spec.VolumeName}, status
 }
 
 // stripConditions keeps whether the pod is ready, and why it has no node.
@@ -93,10 +108,16 @@ func stripConditions(conditions []corev1.PodCondition) []corev1.PodCondition {
 	return kept
 }
 
+// stripContainers keeps what containers do, and whether they ever started before: once
+// says as much as how often, and does not change.
 func stripContainers(statuses []corev1.ContainerStatus) []corev1.ContainerStatus {
 	var kept []corev1.ContainerStatus
 	for _, s := range statuses {
-		kept = append(kept, corev1.ContainerStatus{Name: s.Name, Ready: s.Ready, State: s.State})
+		c := corev1.ContainerStatus{Name: s.Name, Ready: s.Ready, State: s.State}
+		if s.RestartCount > 0 || s.LastTerminationState.Terminated != nil {
+			c.RestartCount = 1
+		}
+		kept = append(kept, c)
 	}
 	return kept
 }

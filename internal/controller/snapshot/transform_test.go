@@ -1,11 +1,15 @@
 package snapshot
 
 import (
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/identity"
@@ -42,6 +46,40 @@ func TestACachedPodPlansLikeTheWholeOne(t *testing.T) {
 	}
 }
 
+// What tells whether a pod ever started, and how long it has had a node, is kept.
+func TestACachedPodThatHasNotStartedPlansLikeTheWholeOne(t *testing.T) {
+	set := web(1)
+	now := time.Unix(1000, 0)
+	for what, change := range map[string]func(*corev1.Pod){
+		"never started":  func(*corev1.Pod) {},
+		"has no node":    func(p *corev1.Pod) { p.Spec.NodeName = "" },
+		"taken just now": func(p *corev1.Pod) { p.Status.StartTime = &metav1.Time{Time: now.Add(-time.Second)} },
+		"restarted":      func(p *corev1.Pod) { p.Status.ContainerStatuses[0].RestartCount = 3 },
+		"ended before": func(p *corev1.Pod) {
+			p.Status.InitContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1}
+		},
+		"has no grace": func(p *corev1.Pod) { p.Spec.TerminationGracePeriodSeconds = ptr.To[int64](0) },
+		"has grace":    func(p *corev1.Pod) { p.Spec.TerminationGracePeriodSeconds = ptr.To[int64](30) },
+	} {
+		pod := identity.NewPod(set, &set.Spec.Template, "web-old", 0)
+		pod.Spec.NodeName, pod.CreationTimestamp = "node", metav1.Time{Time: now.Add(-time.Hour)}
+		creating := []corev1.ContainerStatus{{Name: "app", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}}}
+		pod.Status = corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: creating, InitContainerStatuses: slices.Clone(creating)}
+		change(pod)
+		planned := func(pod *corev1.Pod) string {
+			p := plan.Make(plan.Snapshot{Now: now, Set: set, Pods: []*corev1.Pod{pod}})
+			return p.String()
+		}
+		whole := planned(pod)
+		if diff := cmp.Diff(whole, planned(stripped(pod))); diff != "" {
+			t.Errorf("%s: the stripped pod plans differently:\n%s", what, diff)
+		}
+		if replaced, want := strings.Contains(whole, "delete pod web-0"), !strings.Contains("taken just now, restarted, ended before", what); replaced != want {
+			t.Errorf("%s: replaced is %t\n%s", what, replaced, whole)
+		}
+	}
+}
+
 func TestOfOtherPodsOnlyWhatAServiceSelectsThemByIsCached(t *testing.T) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "web-7d4b9-x2x4z", Namespace: "default", UID: "uid", Labels: map[string]string{"app": "web"}},
@@ -58,12 +96,20 @@ func TestOfOtherPodsOnlyWhatAServiceSelectsThemByIsCached(t *testing.T) {
 
 func TestOfClaimsAndServicesOnlyWhatIsReadIsCached(t *testing.T) {
 	owners := []metav1.OwnerReference{{Kind: "StatefulSet", Name: "web"}}
-	claim := stripped(&corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Name: "data-web-0", Labels: map[string]string{"a": "b"}, OwnerReferences: owners},
-		Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "pv"},
-	})
-	if diff := cmp.Diff(&corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data-web-0", OwnerReferences: owners}}, claim); diff != "" {
-		t.Errorf("claim (-want +got):\n%s", diff)
+	for phase, kept := range map[corev1.PersistentVolumeClaimPhase]corev1.PersistentVolumeClaimSpec{
+		corev1.ClaimBound:   {},
+		corev1.ClaimPending: {VolumeName: "pv", StorageClassName: ptr.To("fast")},
+	} {
+		status := corev1.PersistentVolumeClaimStatus{Phase: phase}
+		claim := stripped(&corev1.PersistentVolumeClaim{
+			ObjectMeta: metav1.ObjectMeta{Name: "data-web-0", Labels: map[string]string{"a": "b"}, OwnerReferences: owners},
+			Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "pv", StorageClassName: ptr.To("fast"), VolumeMode: ptr.To(corev1.PersistentVolumeBlock)},
+			Status:     corev1.PersistentVolumeClaimStatus{Phase: phase, AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}},
+		})
+		want := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data-web-0", OwnerReferences: owners}, Spec: kept, Status: status}
+		if diff := cmp.Diff(want, claim); diff != "" {
+			t.Errorf("a claim that is %s (-want +got):\n%s", phase, diff)
+		}
 	}
 	for ip, kept := range map[string]bool{corev1.ClusterIPNone: true, "10.0.0.1": false} {
 		whole := &corev1.Service{

@@ -15,12 +15,12 @@ var mutants = []mutant{
 	// 1. At most one pod of an ordinal runs.
 	{
 		"pods are deleted by force", "at most one pod runs", "controller/apply/writes.go",
-		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
-		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, client.GracePeriodSeconds(0))",
+		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})",
+		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, client.GracePeriodSeconds(0), &client.DeleteOptions{GracePeriodSeconds: grace})",
 	}, {
 		"pods of Parallel sets are deleted by force", "at most one pod runs", "controller/apply/writes.go",
-		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
-		"grace := client.GracePeriodSeconds(30)\n	if e.set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement {\n		grace = 0\n	}\n	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, grace)",
+		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})",
+		"if e.set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement {\n		grace = ptr.To[int64](0)\n	}\n	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})",
 	},
 	// 2. In order.
 	{
@@ -77,8 +77,8 @@ var mutants = []mutant{
 		"	if now.UID != e.set.UID || now.DeletionTimestamp != nil {", "	if false {",
 	}, {
 		"deletes carry no preconditions", "belongs to another", "controller/apply/writes.go",
-		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version})",
-		"_, _ = uid, version\n	err := e.Client.Delete(ctx, object)",
+		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})",
+		"_, _, _ = uid, version, grace\n	err := e.Client.Delete(ctx, object)",
 	},
 	// 7. Status.
 	{
@@ -115,8 +115,8 @@ var mutants = []mutant{
 		"nobody comes back for what time alone changes", "When the faults stop", "plan/make.go",
 		"		p.plan.RequeueAfter = max(d, time.Millisecond)", "		p.plan.RequeueAfter = 0",
 	}, {
-		"a bad revision is waited for", "When the faults stop", "plan/update.go",
-		"		if m.state == Stuck && p.outdated(m)", "		if false && p.outdated(m)",
+		"a bad revision is waited for", "When the faults stop", "plan/heal.go",
+		"		if p.cannotStart(m) {\n			queue", "		if false {\n			queue",
 	},
 	// 11. Bounded work.
 	{
