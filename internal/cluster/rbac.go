@@ -46,6 +46,7 @@ func permissions() []permission {
 			// The same holds for Services.
 			rule(core, []string{"services"}, []string{"list", "watch", "create", "patch", "delete"}),
 			rule([]string{"events.k8s.io"}, []string{"events"}, []string{"create", "patch"}),
+			rule(core, []string{"events"}, []string{"list"}),
 		}},
 		// No controller attaches volumes here; see controlplane.Controllers.
 		{node.User, []rbacv1.PolicyRule{

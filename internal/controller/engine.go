@@ -33,6 +33,7 @@ type Surroundings struct {
 	Client   client.Client // makes the writes
 	Live     client.Reader // reads from the API server, never from a cache
 	Recorder report.Recorder
+	Reports  snapshot.Reporter // reads events of others; nil where there are none
 	Clock    clock.PassiveClock
 	Disabled []plan.Feature
 }

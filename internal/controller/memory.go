@@ -33,6 +33,7 @@ type memory struct {
 	spaceEnds bool                // the namespace is being deleted
 
 	freshness snapshot.Freshness
+	asked     snapshot.Asked
 	writes    apply.Memory
 	report    report.Memory
 	pending   queue.Pending

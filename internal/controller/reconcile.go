@@ -33,6 +33,7 @@ type reconciler struct {
 	disabled []plan.Feature
 	memories memories
 
+	reports   snapshot.Reporter // of other components' events; nil for none
 	checker   *snapshot.Checker
 	writer    *apply.Writer
 	reporter  *report.Reporter
@@ -49,6 +50,7 @@ type cache interface {
 func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Metrics) *reconciler {
 	return &reconciler{
 		cache: cache, clock: s.Clock, disabled: s.Disabled, metrics: metrics,
+		reports:   s.Reports,
 		checker:   snapshot.NewChecker(s.Live, cache),
 		writer:    &apply.Writer{Client: s.Client, Live: s.Live, Clock: s.Clock, Each: apply.InParallel},
 		reporter:  report.New(s.Recorder, s.Clock, metrics),
@@ -63,6 +65,7 @@ var steps = [...]func(*setSync, context.Context) (ended bool, err error){
 	(*setSync).forgetEarlier,  // what is remembered of another set that had the name
 	(*setSync).awaitCatchUp,   // until the caches show what the API server does, where that is in doubt
 	(*setSync).makePlan,       // all decisions are in package plan
+	(*setSync).askWhy,         // pods do not start, in the words of other components
 	(*setSync).awaitAdmission, // a new generation begins when there is a slot for its rollout
 	(*setSync).applyPlan,      // the writes
 	(*setSync).report,         // events and the status
@@ -89,6 +92,7 @@ type setSync struct {
 	memory   *memory
 	snapshot plan.Snapshot
 	plan     plan.Plan
+	askAgain time.Duration // when events may be read again; zero for never
 	inLine   time.Duration // how long the set has to wait for admission; zero if it is admitted
 
 	ranOut       bool // there was no time for all of the plan
@@ -153,10 +157,33 @@ func (s *setSync) makePlan(context.Context) (ended bool, err error) {
 	return false, nil
 }
 
+// askWhy reads the events that the plan asks for, seldom, and plans again with what they
+// say. Without them the plan is the same in fewer words.
+func (s *setSync) askWhy(ctx context.Context) (ended bool, err error) {
+	if s.reports == nil {
+		return false, nil
+	}
+	m, asks := s.memory, s.plan.Asks
+	due, again := m.asked.Due(asks, s.snapshot.Now)
+	if !due {
+		s.askAgain = again
+		return false, nil
+	}
+	reports, err := s.reports(ctx, s.key.Namespace, asks)
+	if err != nil {
+		log.FromContext(ctx).V(1).Info("events cannot be read, so why pods wait is not told", "error", err.Error())
+	}
+	m.asked.Read(asks, reports, s.snapshot.Now)
+	_, s.askAgain = m.asked.Due(asks, s.snapshot.Now)
+	s.snapshot.Reported = reports
+	s.plan = plan.Make(s.snapshot)
+	return false, nil
+}
+
 // recall adds to a snapshot what is remembered.
 func (r *reconciler) recall(s *plan.Snapshot, m *memory) {
 	s.FirstSeen, s.Failures, s.Healed, s.Refused, s.Disabled = m.firstSeen, m.failures, m.healed, m.report.Refused(), r.disabled
-	s.Template = m.templateOf(s.Set)
+	s.Template, s.Reported = m.templateOf(s.Set), m.asked.Reports()
 	s.NoServiceSince, s.LastService, s.ServiceRefused, s.NamespaceEnds = m.noService, m.service, m.report.ServiceRefused(), m.spaceEnds
 }
 
@@ -193,7 +220,7 @@ func (s *setSync) report(ctx context.Context) (ended bool, err error) {
 		return s.writer.WriteStatus(ctx, set, s.plan.Status, &m.writes, s.reporter.WritesOf(set, &m.report))
 	})
 	s.reportErr = err
-	s.requeueAfter = timing.Soonest(timing.Soonest(s.inLine, s.plan.RequeueAfter), due)
+	s.requeueAfter = timing.Soonest(timing.Soonest(s.inLine, s.plan.RequeueAfter), timing.Soonest(due, s.askAgain))
 	return false, nil
 }
 

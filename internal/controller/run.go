@@ -153,7 +153,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 		return err
 	}
 	r := newReconciler(cache, Surroundings{
-		Client: writes, Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name),
+		Client: writes, Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name), Reports: snapshot.Reports(mgr.GetAPIReader()),
 		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
 	}, c.options.Workers, metrics)
 	if err := c.watch(mgr, cache, r); err != nil {

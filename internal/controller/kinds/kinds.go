@@ -68,14 +68,14 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, errors.Join(appsv1.AddToScheme(scheme), corev1.AddToScheme(scheme))
 }
 
-// Mapper maps the kinds to their resources without asking the API server. It has the
+// Mapper maps the kinds, and events, to their resources without asking the API server. It has the
 // form of a manager's MapperProvider.
 func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{appsv1.SchemeGroupVersion, corev1.SchemeGroupVersion})
 	for _, kind := range []string{"StatefulSet", "ControllerRevision"} {
 		mapper.Add(appsv1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
-	for _, kind := range []string{"Pod", "PersistentVolumeClaim", "Service"} {
+	for _, kind := range []string{"Pod", "PersistentVolumeClaim", "Service", "Event"} {
 		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
 	return mapper, nil

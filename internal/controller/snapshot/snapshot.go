@@ -35,7 +35,15 @@ type View interface {
 // Load takes a snapshot of one set straight from the API server, for showing its
 // plan. A set that does not exist is a NotFound error.
 func Load(ctx context.Context, reader client.Reader, namespace, name string, now time.Time) (plan.Snapshot, error) {
-	return Take(ctx, FromAPI(reader), types.NamespacedName{Namespace: namespace, Name: name}, now)
+	s, err := Take(ctx, FromAPI(reader), types.NamespacedName{Namespace: namespace, Name: name}, now)
+	if err != nil {
+		return s, err
+	}
+	if asks := plan.Make(s).Asks; len(asks) > 0 {
+		// Who may not read events is shown the same plan in fewer words.
+		s.Reported, _ = Reports(reader)(ctx, namespace, asks)
+	}
+	return s, nil
 }
 
 // Take takes a snapshot of one set. A set that does not exist is a NotFound error.
