@@ -323,9 +323,8 @@ func waiting(p *corev1.Pod, reason string) {
 // claim parses "NAME [REMARK]…": terminating; set or pod, for an owner reference
 // to it; earlier-set or earlier-pod, for one to an object of that name that is no
 // more; other, for another controller; loose-set, for one that does not control;
-// friend, namesake and relative, for owners that are none of the set's business; older, than the set; pending,
-// bound or lost; class=NAME, which may be
-// empty, and volume=NAME.
+// friend, namesake and relative, for owners that are none of the set's business; older,
+// than the set; pending, bound or lost; class=NAME, which may be empty; volume=NAME.
 func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	fields := strings.Fields(line)
