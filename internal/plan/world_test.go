@@ -401,9 +401,8 @@ func waiting(p *corev1.Pod, reason string) {
 // claim parses "NAME [REMARK]…": terminating; set or pod, for an owner reference
 // to it; earlier-set or earlier-pod, for one to an object of that name that is no
 // more; other, for another controller; loose-set, for one that does not control;
-// friend, namesake and relative, for owners that are none of the set's business; pending,
-// bound or lost; class=NAME, which may be
-// empty, and volume=NAME.
+// friend, namesake and relative, for owners that are none of the set's business; older,
+// than the set; pending, bound or lost; class=NAME, which may be empty; volume=NAME.
 func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	fields := strings.Fields(line)
@@ -450,6 +449,8 @@ func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 func bind(c *corev1.PersistentVolumeClaim, remark string) bool {
 	what, name, _ := strings.Cut(remark, "=")
 	switch what {
+	case "older": // than the set
+		c.CreationTimestamp.Time = c.CreationTimestamp.Add(-time.Hour)
 	case "pending":
 		c.Status.Phase = corev1.ClaimPending
 	case "bound":
