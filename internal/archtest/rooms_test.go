@@ -14,7 +14,8 @@ const controllerRoom = module + "/internal/controller"
 var rooms = map[string][]string{
 	"kinds":          {},
 	"timing":         {},
-	"snapshot":       {"kinds"},
+	"guard":          {"kinds"},
+	"snapshot":       {"kinds", "guard"},
 	"apply":          {"kinds", "timing", "snapshot"},
 	"queue":          {"kinds", "timing"},
 	"report":         {"kinds", "timing"},

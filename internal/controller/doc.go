@@ -15,6 +15,7 @@
 //     and any other at once;
 //   - many sets with new generations begin a few at a time, and none has to wait
 //     for one that is stuck;
+//   - while another controller acts on the sets of a namespace, nothing is written there;
 //   - a refused write is told in an event and in the set's conditions, and tried
 //     again ever more slowly.
 //
@@ -22,6 +23,7 @@
 // k8s.io/kubernetes, and may run several times in one process.
 //
 // It joins the rooms below it, none of which knows it:
+//   - guard: where this controller may act;
 //   - snapshot: what plans are made from, out of the caches or from the API server;
 //   - apply: a plan carried out;
 //   - queue: when a set is planned again, and in which order;

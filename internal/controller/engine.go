@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -36,6 +37,7 @@ type Surroundings struct {
 	Reports  snapshot.Reporter // reads events of others; nil where there are none
 	Clock    clock.PassiveClock
 	Disabled []plan.Feature
+	Logger   logr.Logger // the zero value drops what is logged
 }
 
 // NewEngine makes an engine with empty caches. Its writes are made one after the
@@ -69,6 +71,7 @@ func (e *Engine) Replace(example client.Object, list []client.Object, version st
 		delete(before, key)
 		s := queue.Actionable
 		if !isFirst {
+			e.reconciler.guard.Observe(was, is)
 			s = queue.SignificanceOf(was, is)
 		}
 		calls = append(calls, e.calls(s, was, is)...)
@@ -90,6 +93,7 @@ func (e *Engine) Observe(object client.Object, gone bool) ([]Call, error) {
 	if gone {
 		return e.calls(queue.Actionable, was, object), nil
 	}
+	e.reconciler.guard.Observe(was, object)
 	return e.calls(queue.SignificanceOf(was, object), was, object), nil
 }
 
@@ -123,11 +127,14 @@ func (e *Engine) Reconcile(ctx context.Context, set types.NamespacedName) (recon
 }
 
 // Due is what a plan would do now about a set, by what the engine has observed. It is
-// nothing where a plan would have to wait for the caches, or to read from the API server
-// before.
+// nothing where a plan would have to wait for the caches or for another controller, or to
+// read from the API server before.
 func (e *Engine) Due(ctx context.Context, set types.NamespacedName) []plan.Action {
 	r, m := e.reconciler, e.reconciler.memories.of(set)
 	s, err := snapshot.Take(ctx, e.cache, set, r.clock.Now())
+	if answer := r.guard.MayAct(set.Namespace); answer.Why != "" || answer.Hold > m.hold {
+		return nil
+	}
 	if err != nil || m.uid != s.Set.UID || !m.freshness.Trusts(&s) || m.writes.Expectations.Pending(e.cache) != "" {
 		return nil
 	}

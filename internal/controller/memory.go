@@ -32,6 +32,8 @@ type memory struct {
 	noService time.Time           // since when there is no governing Service; zero while there is one
 	spaceEnds bool                // the namespace is being deleted
 
+	hold int // the last hold of the namespace that the set has come through; see package guard
+
 	freshness snapshot.Freshness
 	asked     snapshot.Asked
 	writes    apply.Memory

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"ordinal.dev/ordinal/internal/controller/apply"
+	"ordinal.dev/ordinal/internal/controller/guard"
 	"ordinal.dev/ordinal/internal/controller/queue"
 	"ordinal.dev/ordinal/internal/controller/report"
 	"ordinal.dev/ordinal/internal/controller/snapshot"
@@ -34,6 +35,7 @@ type reconciler struct {
 	memories memories
 
 	reports   snapshot.Reporter // of other components' events; nil for none
+	guard     *guard.Guard
 	checker   *snapshot.Checker
 	writer    *apply.Writer
 	reporter  *report.Reporter
@@ -51,6 +53,7 @@ func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Met
 	return &reconciler{
 		cache: cache, clock: s.Clock, disabled: s.Disabled, metrics: metrics,
 		reports:   s.Reports,
+		guard:     guard.New(s.Clock, cache, report.Holds{Recorder: s.Recorder, Metrics: metrics, Logger: s.Logger}),
 		checker:   snapshot.NewChecker(s.Live, cache),
 		writer:    &apply.Writer{Client: s.Client, Live: s.Live, Clock: s.Clock, Each: apply.InParallel},
 		reporter:  report.New(s.Recorder, s.Clock, metrics),
@@ -60,9 +63,11 @@ func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Met
 
 // steps are what is done for one set, in this order. Each of them may end it.
 var steps = [...]func(*setSync, context.Context) (ended bool, err error){
+	(*setSync).awaitLeave,     // while another controller acts in the namespace
 	(*setSync).awaitOwnWrites, // until the caches show what was written for the set
 	(*setSync).takeSnapshot,   // from the caches
 	(*setSync).forgetEarlier,  // what is remembered of another set that had the name
+	(*setSync).noteHold,       // that another controller has acted on the set
 	(*setSync).awaitCatchUp,   // until the caches show what the API server does, where that is in doubt
 	(*setSync).makePlan,       // all decisions are in package plan
 	(*setSync).askWhy,         // pods do not start, in the words of other components
@@ -93,6 +98,7 @@ type setSync struct {
 	snapshot plan.Snapshot
 	plan     plan.Plan
 	askAgain time.Duration // when events may be read again; zero for never
+	hold     int           // the number of the namespace's last hold; see package guard
 	inLine   time.Duration // how long the set has to wait for admission; zero if it is admitted
 
 	ranOut       bool // there was no time for all of the plan
@@ -100,6 +106,14 @@ type setSync struct {
 	applyErr     error
 	reportErr    error
 	requeueAfter time.Duration
+}
+
+// awaitLeave ends the sync while nothing may be written in the namespace, not even for a
+// set that is gone.
+func (s *setSync) awaitLeave(context.Context) (ended bool, err error) {
+	answer := s.guard.MayAct(s.key.Namespace)
+	s.hold, s.requeueAfter = answer.Hold, answer.Again
+	return answer.Why != "", nil
 }
 
 // awaitOwnWrites ends the sync if the caches do not show yet what was written for the set.
@@ -133,6 +147,16 @@ func (s *setSync) takeSnapshot(ctx context.Context) (ended bool, err error) {
 func (s *setSync) forgetEarlier(context.Context) (ended bool, err error) {
 	if s.memory.uid != s.snapshot.Set.UID {
 		s.memory = s.memories.renew(s.key, s.snapshot.Set.UID, s.snapshot.Now)
+	}
+	return false, nil
+}
+
+// noteHold has the API server asked before the first plan after a hold of the namespace:
+// the caches may not show yet what another controller did last.
+func (s *setSync) noteHold(context.Context) (ended bool, err error) {
+	if m := s.memory; s.hold > m.hold {
+		m.hold = s.hold
+		m.freshness.OthersActed()
 	}
 	return false, nil
 }

@@ -154,7 +154,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	}
 	r := newReconciler(cache, Surroundings{
 		Client: writes, Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name), Reports: snapshot.Reports(mgr.GetAPIReader()),
-		Clock: clock.RealClock{}, Disabled: c.options.Disabled,
+		Clock: clock.RealClock{}, Disabled: c.options.Disabled, Logger: c.options.Logger,
 	}, c.options.Workers, metrics)
 	if err := c.watch(mgr, cache, r); err != nil {
 		return err
@@ -162,6 +162,7 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	return errors.Join(
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("caches", func(r *http.Request) error { return c.Ready(r.Context()) }),
+		mgr.AddReadyzCheck("alone", func(*http.Request) error { return r.guard.Held() }), // no part of Ready, which a cluster's start waits for
 		mgr.Add(announceSync{mgr, c.synced}),
 		mgr.Add(apiclient.StoreCheck{Seen: cache, Live: mgr.GetAPIReader(), Every: storeCheckEvery}),
 	)
@@ -171,13 +172,14 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 func (c *Controller) watch(mgr manager.Manager, cache *snapshot.Cache, r *reconciler) error {
 	requeuer := &queue.Requeuer{Reconciler: r, Admission: r.admission}
 	concerned, parts := handler.EnqueueRequestsFromMapFunc(cache.SetsOf), queue.PartEvents(cache.SetsOf, r.due)
+	others := builder.WithPredicates(r.guard.Events())
 	return builder.ControllerManagedBy(mgr).
 		Named("statefulset").
-		For(&appsv1.StatefulSet{}).
+		For(&appsv1.StatefulSet{}, others).
 		Watches(&appsv1.StatefulSet{}, queue.SharerEvents(cache.SharersOf)).
-		Watches(&corev1.Pod{}, parts).
+		Watches(&corev1.Pod{}, parts, others).
 		Watches(&corev1.PersistentVolumeClaim{}, concerned).
-		Watches(&appsv1.ControllerRevision{}, parts).
+		Watches(&appsv1.ControllerRevision{}, parts, others).
 		Watches(&corev1.Service{}, concerned).
 		WatchesRawSource(source.Func(requeuer.Start)).
 		WithOptions(controller.Options{

@@ -107,7 +107,7 @@ func TestALostStatusComesBackTheSame(t *testing.T) {
 	w.Eventually(w.counts(done))
 	before := w.Set("web").Status
 	_, err := w.Client.AppsV1().StatefulSets(w.Namespace).Patch(w.Ctx, "web", types.MergePatchType,
-		[]byte(`{"status":{"replicas":0,"readyReplicas":0,"availableReplicas":0,"currentReplicas":0,"updatedReplicas":0,"currentRevision":null,"updateRevision":null,"conditions":null}}`), metav1.PatchOptions{}, "status")
+		[]byte(`{"status":{"replicas":0,"readyReplicas":0,"availableReplicas":0,"currentReplicas":0,"updatedReplicas":0,"currentRevision":null,"updateRevision":null,"conditions":null}}`), metav1.PatchOptions{FieldManager: "kubectl-edit"}, "status")
 	w.Must(err)
 	w.Eventually(func() error {
 		if after := w.Set("web").Status; after.CurrentRevision != before.CurrentRevision || after.UpdateRevision != before.UpdateRevision {

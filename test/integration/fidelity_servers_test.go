@@ -48,6 +48,7 @@ func newRealServer(t *testing.T) *realServer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c = client.WithFieldOwner(c, "kubectl") // or the controller would take this for another one
 	return &realServer{ctx: t.Context(), client: c, namespace: quietNamespace(t, map[string]string{keptOut: ""})}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -130,7 +131,7 @@ func (s *stage) namespace(name string) *world.World {
 // is called.
 func (s *stage) inTree() (stop func()) {
 	s.Helper()
-	process, err := arena.Run(s.Context(), s.cluster.Log("intree"), programOr("INTREE_BIN", "../../bin/intree"),
+	process, err := arena.Run(s.Context(), s.cluster.Log("intree"), s.underItsName(programOr("INTREE_BIN", "../../bin/intree")),
 		"--kubeconfig", s.cluster.Kubeconfig(arena.InTreeKubeconfig), "--feature-gates=StatefulSetRecreateStrategy=true",
 		"--kube-api-qps=1000", "--kube-api-burst=2000", "--concurrent-statefulset-syncs=16")
 	if err != nil {
@@ -144,9 +145,32 @@ func (s *stage) inTree() (stop func()) {
 	}
 }
 
+// inTreeName is what the in-tree controller's program is called elsewhere, and by that the
+// API server knows who has written what.
+const inTreeName = "kube-controller-manager"
+
+// underItsName is the in-tree controller's program by that name.
+func (s *stage) underItsName(program string) string {
+	s.Helper()
+	program, err := filepath.Abs(program)
+	if err != nil {
+		s.Fatal(err)
+	}
+	link := filepath.Join(s.TempDir(), inTreeName)
+	if err := os.Symlink(program, link); err != nil {
+		s.Fatal(err)
+	}
+	return link
+}
+
 // ordinal puts Ordinal's controller in charge, until the function it returns is
 // called.
 func (s *stage) ordinal() (stop func()) {
+	s.Helper()
+	return s.ordinalWith(controller.DefaultOptions())
+}
+
+func (s *stage) ordinalWith(options controller.Options) (stop func()) {
 	s.Helper()
 	config, err := s.cluster.Config(arena.OurKubeconfig)
 	if err != nil {
@@ -154,7 +178,7 @@ func (s *stage) ordinal() (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(s.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- controller.Run(ctx, config, controller.DefaultOptions()) }()
+	go func() { ended <- controller.Run(ctx, config, options) }()
 	return func() {
 		s.Helper()
 		cancel()

@@ -23,7 +23,7 @@ type Metrics struct {
 	staleSkips                  *prometheus.CounterVec
 	planSeconds, applySeconds   prometheus.Histogram
 	writes                      *prometheus.CounterVec
-	sets                        *prometheus.GaugeVec
+	sets, held                  *prometheus.GaugeVec
 
 	mu    sync.Mutex
 	shown map[types.NamespacedName]shown
@@ -75,11 +75,14 @@ func NewMetrics() (*Metrics, error) {
 		sets: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ordinal_sets", Help: "StatefulSets by condition.",
 		}, []string{"condition", "status"}),
+		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ordinal_namespace_held", Help: "1 for a namespace in which nothing is written, since another controller acts on its StatefulSets.",
+		}, []string{"namespace"}),
 		shown: map[types.NamespacedName]shown{},
 	}
 	return m, errors.Join(
 		register(&m.maxUnavailable), register(&m.unavailable), register(&m.staleSkips),
-		register(&m.planSeconds), register(&m.applySeconds), register(&m.writes), register(&m.sets),
+		register(&m.planSeconds), register(&m.applySeconds), register(&m.writes), register(&m.sets), register(&m.held),
 	)
 }
 

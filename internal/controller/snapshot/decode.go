@@ -41,11 +41,14 @@ var decoded = func() map[string]message {
 		"Name": nil, "Ready": nil, "State": nil, "RestartCount": nil,
 		"LastTerminationState": only[corev1.ContainerState](fields{"Terminated": message{}}), // that there is one
 	})
+	// Of who has set which field, package guard reads who, and of a set's status when.
+	written := with[metav1.ObjectMeta](metadata, fields{"ManagedFields": only[metav1.ManagedFieldsEntry](fields{"Manager": nil, "Time": nil, "Subresource": nil})})
+	created := with[metav1.ObjectMeta](metadata, fields{"ManagedFields": only[metav1.ManagedFieldsEntry](fields{"Manager": nil, "Subresource": nil})})
 	objects := map[string]message{
-		"StatefulSet":        only[appsv1.StatefulSet](fields{"ObjectMeta": metadata, "Spec": nil, "Status": nil}),
-		"ControllerRevision": only[appsv1.ControllerRevision](fields{"ObjectMeta": metadata, "Data": nil, "Revision": nil}),
+		"StatefulSet":        only[appsv1.StatefulSet](fields{"ObjectMeta": written, "Spec": nil, "Status": nil}),
+		"ControllerRevision": only[appsv1.ControllerRevision](fields{"ObjectMeta": created, "Data": nil, "Revision": nil}),
 		"Pod": only[corev1.Pod](fields{
-			"ObjectMeta": metadata,
+			"ObjectMeta": created,
 			"Spec": only[corev1.PodSpec](fields{
 				"NodeName": nil, "Subdomain": nil, "TerminationGracePeriodSeconds": nil,
 				"Volumes": only[corev1.Volume](fields{
@@ -77,8 +80,11 @@ var decoded = func() map[string]message {
 }()
 
 // only is a T of which these fields are decoded.
-func only[T any](these fields) message {
-	m := message{}
+func only[T any](these fields) message { return with[T](message{}, these) }
+
+// with is what is decoded of a T by of, and these fields besides.
+func with[T any](of message, these fields) message {
+	m := maps.Clone(of)
 	for name, of := range these {
 		m[numberOf[T](name)] = of
 	}

@@ -128,7 +128,10 @@ func TestMostOfAPodIsNotDecoded(t *testing.T) {
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: "web-0", Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"},
-			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubelet"}},
+			ManagedFields: []metav1.ManagedFieldsEntry{{
+				Manager: "kubelet", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", Time: &metav1.Time{},
+				Subresource: "status", FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1("{}"),
+			}},
 		},
 		Spec: corev1.PodSpec{
 			Containers: []corev1.Container{{Name: "app"}},
@@ -148,7 +151,8 @@ func TestMostOfAPodIsNotDecoded(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := pod.DeepCopy()
-	want.ManagedFields, want.Spec.Containers = nil, nil
+	want.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet", Subresource: "status"}}
+	want.Spec.Containers = nil
 	want.Spec.Volumes[1].EmptyDir = nil
 	want.Status.PodIP, want.Status.ContainerStatuses[0].Image = "", ""
 	if diff := cmp.Diff(want, got); diff != "" {

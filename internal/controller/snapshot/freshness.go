@@ -14,7 +14,7 @@ const LongestStale = 30 * time.Second
 type Freshness struct {
 	caughtUp   bool      // the caches show what was so at a read since they were last distrusted
 	read       *livePods // what the API server showed, until the caches do too; nil when it must be asked
-	uncertain  bool      // the last write may have been made, or not
+	uncertain  bool      // what was written last is not known: a write of this controller may have been made, or not, or another one has acted
 	lost       string    // the revision that was looked for in vain; see lostRevision
 	staleSince time.Time // since when the caches have not shown what was expected
 	conflicts  int       // plans in a row that somebody else's write made void
@@ -29,6 +29,13 @@ func (f *Freshness) Wrote(uncertain bool) {
 	if f.uncertain = uncertain; uncertain {
 		f.Distrust()
 	}
+}
+
+// OthersActed notes that another controller may have acted on the set: the API server is
+// asked what it did, even about a set that looks as its user made it.
+func (f *Freshness) OthersActed() {
+	f.uncertain = true
+	f.Distrust()
 }
 
 // Conflict notes that somebody else's write made a plan void, and returns how many it

@@ -7,7 +7,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/internal/controller/guard"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
@@ -25,12 +27,12 @@ func CacheOptions() cache.Options {
 	}
 }
 
-// strip drops from an object what plans do not read: who set which field, and more of
-// what the kinds have.
+// strip drops from an object what plans do not read: who set which field, but for what
+// package guard reads of that, and more of what the kinds have.
 func strip(object any) {
-	if o, ok := object.(metav1.Object); ok {
+	if o, ok := object.(client.Object); ok {
 		if _, isService := object.(*corev1.Service); !isService {
-			o.SetManagedFields(nil)
+			o.SetManagedFields(guard.Traces(o))
 		}
 	}
 	switch o := object.(type) {

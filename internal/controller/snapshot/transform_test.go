@@ -22,7 +22,7 @@ func TestACachedPodPlansLikeTheWholeOne(t *testing.T) {
 	set := web(2)
 	set.Spec.MinReadySeconds = 5
 	whole := identity.NewPod(set, &set.Spec.Template, "web-1", 0)
-	whole.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet"}}
+	whole.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: plan.FieldManager}, {Manager: "kubelet", Subresource: "status"}}
 	whole.Annotations = map[string]string{"big": "text"}
 	whole.Spec.NodeName = "node"
 	whole.Spec.Volumes = append(whole.Spec.Volumes, corev1.Volume{Name: "tmp"})
@@ -153,9 +153,10 @@ func TestOfRevisionsOnlyThoseOfSetsAreCachedWhole(t *testing.T) {
 	}
 }
 
+// Who else acts on sets is kept, too: see package guard.
 func TestOfSetsAllIsCachedButWhoSetWhichField(t *testing.T) {
 	set := web(3)
-	set.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+	set.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "helm"}, {Manager: plan.FieldManager, Subresource: "status"}}
 	if diff := cmp.Diff(web(3), stripped(set)); diff != "" {
 		t.Errorf("set (-want +got):\n%s", diff)
 	}
