@@ -12,23 +12,14 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/simnode"
 )
 
-// mountless makes pods of which no container ever starts, as where a Secret is missing.
-func mountless(s *appsv1.StatefulSet) {
-	s.Spec.Template.Annotations[simnode.ReadyAfterAnnotation] = "24h"
-}
-
-func mounting(s *appsv1.StatefulSet) {
-	delete(s.Spec.Template.Annotations, simnode.ReadyAfterAnnotation)
-}
-
 // kubernetes#67250, #78709: nothing crashes, and nothing ever starts.
 func TestAPodOfWhichNothingEverStartedIsReplacedByAGoodRevision(t *testing.T) {
 	w := newScene(t)
 	w.create(web(replicas(2)))
 	w.Eventually(w.Ready("web", 2))
-	w.change(image("web:2"), mountless)
+	w.change(image("web:2"), simulated(simnode.StateCreating))
 	w.Eventually(w.images("web:1", "web:2"))
-	w.change(image("web:3"), mounting)
+	w.change(image("web:3"), simulated(simnode.StateReady))
 	w.Eventually(w.Ready("web", 2))
 	w.Must(w.images("web:3", "web:3")())
 }
@@ -54,7 +45,7 @@ func TestATotalOutageEndsWithAGoodRevision(t *testing.T) {
 
 func TestAWaitSaysWhyInTheWordsOfTheKubelet(t *testing.T) {
 	w := newScene(t)
-	w.create(web(replicas(1), mountless))
+	w.create(web(replicas(1), simulated(simnode.StateCreating)))
 	w.Eventually(func() error {
 		if w.Pod("web-0") == nil {
 			return fmt.Errorf("web-0 does not exist")
@@ -118,12 +109,14 @@ func TestAPodWithoutAGracePeriodIsWaitedFor(t *testing.T) {
 // To kstatus, and with it to Flux and Helm, a set that is stalled has failed.
 func TestWhatTheAPIServerWillNeverAcceptStalls(t *testing.T) {
 	w := newScene(t)
-	w.create(web(replicas(1), func(s *appsv1.StatefulSet) {
-		s.Spec.Template.Spec.Containers[0].VolumeMounts[0].Name = "nowhere" // the API server validates this of pods only
-	}))
-	w.Eventually(w.condition("Stalled", corev1.ConditionTrue, "FailedCreate", "nowhere"))
-	w.change(func(s *appsv1.StatefulSet) { s.Spec.Template.Spec.Containers[0].VolumeMounts[0].Name = "data" })
-	w.Eventually(w.Ready("web", 1))
+	// The API server looks at claim templates when a claim is made of them.
+	w.create(web(replicas(1), func(s *appsv1.StatefulSet) { s.Spec.VolumeClaimTemplates[0].Spec.AccessModes = nil }))
+	w.Eventually(w.condition("Stalled", corev1.ConditionTrue, "FailedCreate", "access mode"))
+	w.change(func(s *appsv1.StatefulSet) {
+		s.Spec.Template.Spec.Containers[0].VolumeMounts = nil
+		s.Spec.Replicas = ptr.To[int32](0)
+	})
+	w.Eventually(w.Ready("web", 0))
 	for _, c := range w.Set("web").Status.Conditions {
 		if c.Type == "Stalled" {
 			t.Errorf("it is still stalled: %s", c.Message)

@@ -22,6 +22,7 @@
 //	                                 the kubelet's back-off (10s doubling to 5m). With
 //	                                 restartPolicy Never it is the same as failed.
 //	    image-pull-backoff           waiting in ImagePullBackOff
+//	    creating                     waiting in ContainerCreating, as for a Secret that is missing
 //	ordinal.dev/sim-ready-after      how long a started pod stays unready: "5s"
 //	ordinal.dev/sim-terminate-after  how long a deleted pod lives on: "2s", at most its
 //	                                 grace period, or "never" for a pod that will not go

@@ -28,6 +28,7 @@ const (
 	StateEvicted          = "evicted"
 	StateCrashLoop        = "crash-loop"
 	StateImagePullBackOff = "image-pull-backoff"
+	StateCreating         = "creating"
 )
 
 // TerminateNever is the value of TerminateAfterAnnotation for a pod that
@@ -36,7 +37,7 @@ const TerminateNever = "never"
 
 var states = []string{
 	StateReady, StateNotReady, StateSucceeded, StateFailed,
-	StateEvicted, StateCrashLoop, StateImagePullBackOff,
+	StateEvicted, StateCrashLoop, StateImagePullBackOff, StateCreating,
 }
 
 // script is how a pod was asked to behave.

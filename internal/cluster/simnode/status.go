@@ -76,6 +76,9 @@ func (c *containers) play(s script) (corev1.PodPhase, time.Duration) {
 	case StateImagePullBackOff:
 		c.wait("ImagePullBackOff", "Back-off pulling image: simulated")
 		return corev1.PodPending, 0
+	case StateCreating:
+		c.create()
+		return corev1.PodPending, 0
 	case StateNotReady:
 		c.run(false)
 		return corev1.PodRunning, 0

@@ -58,6 +58,7 @@ func TestStateAnnotationDecidesTheStatus(t *testing.T) {
 		StateNotReady:         "Running main[running]" + unready,
 		StateCrashLoop:        "Running main[CrashLoopBackOff]" + unready,
 		StateImagePullBackOff: "Pending main[ImagePullBackOff]" + unready,
+		StateCreating:         "Pending main[ContainerCreating]" + unready,
 		StateFailed:           "Failed main[exit 1]" + failed,
 		StateEvicted:          "Failed (Evicted) main[exit 137]" + failed,
 		StateSucceeded:        "Succeeded main[exit 0] !PodReadyToStartContainers: !ContainersReady:PodCompleted !Ready:PodCompleted",
