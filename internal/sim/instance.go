@@ -34,6 +34,7 @@ type instance struct {
 	due               map[types.NamespacedName]time.Time
 	failures          map[types.NamespacedName]int
 	heard             time.Time                          // when it observed something last
+	lists             int                                // that it has made
 	looked            map[types.NamespacedName]time.Time // when it looked at a set last
 
 	// What a truthful view may be as old as, for the judge: see judge.floor.
@@ -195,6 +196,7 @@ func (i *instance) reconnects() bool {
 // fill lists a kind, as it was some time ago, and then hears of what followed.
 func (i *instance) fill(f *feed, past time.Duration) {
 	f.coming, f.last = nil, i.w.now
+	i.lists++
 	list, version, later := i.w.asOf(f.kind, i.w.now.Add(-past))
 	clear(f.seen)
 	for _, object := range list {

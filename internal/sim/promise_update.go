@@ -38,8 +38,8 @@ func (v *view) mayUpdate(pod *corev1.Pod) string {
 		return fmt.Sprintf("%s was taken down, and the strategy is OnDelete", pod.Name)
 	case v.belowPartition(ordinal):
 		return fmt.Sprintf("%s was taken down, and it is below the partition", pod.Name)
-	case stuck(pod):
-		return ""
+	case !runs(pod):
+		return "" // see healIsCareful
 	case !v.available(pod) && !v.ordered():
 		return "" // it costs nothing
 	}
