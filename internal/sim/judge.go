@@ -48,7 +48,7 @@ type judge struct {
 	broken   *Violation
 
 	userDeleted map[string]bool    // claims that a user has deleted
-	images      map[string]string  // of revisions, by name, as they were created
+	looks       map[string]string  // of the templates of revisions, by the names of these
 	dropped     map[types.UID]bool // the pods that others than the controllers have removed without waiting for their nodes
 	changes     int                // made by others than the controllers
 	punctuality punctuality
@@ -61,7 +61,7 @@ type judge struct {
 
 func newJudge(w *World) *judge {
 	return &judge{
-		w: w, promises: promises(), userDeleted: map[string]bool{}, images: map[string]string{}, dropped: map[types.UID]bool{},
+		w: w, promises: promises(), userDeleted: map[string]bool{}, looks: map[string]string{}, dropped: map[types.UID]bool{},
 		punctuality: newPunctuality(),
 		names:       newNames(), usersServices: newUsersServices(), healed: map[string]types.UID{},
 	}

@@ -160,7 +160,7 @@ func (s *Script) addMoves(r *rand.Rand, sets []string) {
 			s.Moves = append(s.Moves, someServiceMove(r, sets[r.IntN(len(sets))], s.End))
 		}
 	}
-	if r.IntN(6) == 0 {
+	if r.IntN(4) == 0 {
 		s.Moves = append(s.Moves, someOutage(r, sets[r.IntN(len(sets))], s.End)...)
 	}
 }

@@ -18,14 +18,15 @@ type view struct {
 	pods map[string]*corev1.Pod
 	now  time.Time // by the clock of the controller that is judged
 
-	images map[string]string // of revisions, by name
-	log    []apiserver.Event // up to this instant
+	looks map[string]string // of the templates of revisions, by the revisions' names
+	wants string            // how the set's own template looks
+	log   []apiserver.Event // up to this instant
 }
 
 // viewBefore is what was so right before a controller's deed, with the set as
 // given.
 func (j *judge) viewBefore(e apiserver.Event, by *instance, set *appsv1.StatefulSet) *view {
-	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: by.planned, images: j.images}
+	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: by.planned, looks: j.looks}
 	for _, object := range j.w.api.List(pods, namespace) {
 		v.pods[object.GetName()] = object.(*corev1.Pod)
 	}
@@ -149,7 +150,14 @@ func (v *view) countsAvailable(pod *corev1.Pod) bool {
 
 // outdated goes by the pod's label: one that was adopted may have none.
 func (v *view) outdated(pod *corev1.Pod) bool {
-	return v.images[identity.Revision(pod)] != imageOf(&v.set.Spec.Template.Spec)
+	return v.looks[identity.Revision(pod)] != v.wantedLook()
+}
+
+func (v *view) wantedLook() string {
+	if v.wants == "" {
+		v.wants = lookOf(v.set.Spec.Template.Labels, &v.set.Spec.Template.Spec)
+	}
+	return v.wants
 }
 
 func (v *view) ordered() bool { return v.set.Spec.PodManagementPolicy != appsv1.ParallelPodManagement }
