@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
 // What an image does, by the end of its name: "app:7-good" gets ready.
@@ -40,21 +41,27 @@ func behaviour(spec *corev1.PodSpec) string {
 	return how
 }
 
-// isWell reports whether a set is well with an image in the end. In order, members that
-// wait for most of them never get to be that many once all were lost: the first one
-// would have to be ready before the next one is created.
-func isWell(how string, ordered bool) bool {
-	return how == good || how == slow || how == quorate && !ordered
-}
+// isWell reports whether a set gets ready with an image, and stays so.
+func isWell(how string) bool { return how == good || how == slow || how == quorate }
 
-func isOrdered(set *appsv1.StatefulSet) bool {
-	return set.Spec.PodManagementPolicy != appsv1.ParallelPodManagement
+// isDeadlocked reports whether a set has lost members in order that wait for most of
+// them: the first would have to be ready before the next is created. What heal takes
+// comes back all the same; what others took, or a controller that cannot know of it, is
+// for the set's user to see to.
+func (w *World) isDeadlocked(set *appsv1.StatefulSet) bool {
+	if set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement {
+		return false
+	}
+	strategy := set.Spec.UpdateStrategy
+	severalGo := strategy.Type == appsv1.RecreateStatefulSetStrategyType || strategy.RollingUpdate != nil && strategy.RollingUpdate.MaxUnavailable.IntValue() > 1
+	return severalGo || w.quorumOf(set.Name).depleted || len(w.instances) > 1
 }
 
 // quorum is what the members of a set know of each other.
 type quorum struct {
 	joined   []int // the ordinals that have been ready
 	asked    bool  // an image of the set has asked for one
+	depleted bool  // others than the controller have taken members away
 	counting bool
 }
 
@@ -65,6 +72,22 @@ func (w *World) quorumOf(set string) *quorum {
 		w.quorums[set] = q
 	}
 	return q
+}
+
+// deplete takes in that a pod is taken away by another than the controller, or has ended,
+// and that a set wants fewer.
+func (w *World) deplete(e apiserver.Event) {
+	if set, ok := e.Object.(*appsv1.StatefulSet); ok {
+		q := w.quorumOf(set.Name)
+		q.joined = slices.DeleteFunc(q.joined, func(ordinal int) bool { return e.Type == deleted || !identity.OrdinalsOf(set).Contains(ordinal) })
+		return
+	}
+	pod, ok := e.Object.(*corev1.Pod)
+	if ok && w.writer == nil && e.Old != nil && (removal(e) || finished(pod)) {
+		if set, _, ok := identity.Parse(pod.Name); ok {
+			w.quorumOf(set).depleted = true
+		}
+	}
 }
 
 // join makes a pod a member whose absence is noticed.
@@ -112,20 +135,20 @@ func (w *World) tellReadiness(set string) {
 		if pod == nil || pod.UID != n.containers[name].uid || behaviour(&pod.Spec) != quorate {
 			continue
 		}
-		if ready := w.isMost(set, ordinal, run); ready != isReady(pod) {
+		if ready := w.isMost(set, ordinal, isReady(pod), run); ready != isReady(pod) {
 			n.report(name, pod.UID, corev1.PodRunning, ready, w.running())
 			w.countQuorum(name)
 		}
 	}
 }
 
-// isMost reports whether most of the wanted members that have joined run, as the given
-// one sees it, which may be about to join.
-func (w *World) isMost(set string, self int, run map[int]*node) bool {
+// isMost reports whether most of the members that have joined run, as the given one sees
+// it, which may be about to join. Two that need each other may lose one, or no update
+// could be rolled out.
+func (w *World) isMost(set string, self int, isReady bool, run map[int]*node) bool {
 	members := []int{self}
-	object, err := w.api.Get(sets, keyOf(set))
 	for _, ordinal := range w.quorumOf(set).joined {
-		if ordinal != self && (err != nil || identity.OrdinalsOf(object.(*appsv1.StatefulSet)).Contains(ordinal)) {
+		if ordinal != self {
 			members = append(members, ordinal)
 		}
 	}
@@ -135,5 +158,5 @@ func (w *World) isMost(set string, self int, run map[int]*node) bool {
 			n++
 		}
 	}
-	return 2*n > len(members)
+	return 2*n > len(members) || isReady && 2*n == len(members)
 }

@@ -29,6 +29,8 @@ type instance struct {
 	feeds  map[apiserver.Kind]*feed
 	skew   time.Duration // of its clock
 
+	started time.Time
+
 	leads, dead, busy bool
 	pausedUntil       time.Time
 	due               map[types.NamespacedName]time.Time
@@ -50,7 +52,7 @@ type instance struct {
 func (w *World) startController(past time.Duration) *instance {
 	i := &instance{
 		w: w, name: fmt.Sprintf("controller %d", len(w.instances)+1), leads: true,
-		feeds: map[apiserver.Kind]*feed{}, due: map[types.NamespacedName]time.Time{},
+		started: w.now, feeds: map[apiserver.Kind]*feed{}, due: map[types.NamespacedName]time.Time{},
 		failures: map[types.NamespacedName]int{}, looked: map[types.NamespacedName]time.Time{}, heard: w.now, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
 	}
 	link := link{i: i}

@@ -56,14 +56,14 @@ type judge struct {
 
 	names         names
 	usersServices usersServices
-	healed        map[string]types.UID // the pods that heal has taken down last, by name
+	healed        map[string]healedPod // by name
 }
 
 func newJudge(w *World) *judge {
 	return &judge{
 		w: w, promises: promises(), userDeleted: map[string]bool{}, looks: map[string]string{}, dropped: map[types.UID]bool{},
 		punctuality: newPunctuality(),
-		names:       newNames(), usersServices: newUsersServices(), healed: map[string]types.UID{},
+		names:       newNames(), usersServices: newUsersServices(), healed: map[string]healedPod{},
 	}
 }
 

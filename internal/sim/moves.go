@@ -127,7 +127,7 @@ func (w *World) becomeCalm() {
 func (w *World) mend(times int) {
 	for _, object := range w.api.List(sets, namespace) {
 		set := object.(*appsv1.StatefulSet).DeepCopy()
-		if !isWell(behaviour(&set.Spec.Template.Spec), isOrdered(set)) {
+		if how := behaviour(&set.Spec.Template.Spec); !isWell(how) || how == quorate && w.isDeadlocked(set) {
 			w.tell("mends the image of %s", set.Name)
 			setImage(set, nextImage(set, good))
 			w.try(w.api.Update(set))
@@ -151,7 +151,7 @@ func (w *World) clear(set *appsv1.StatefulSet) {
 			continue
 		}
 		how, onDelete := behaviour(&pod.Spec), set.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType
-		isBad := !isWell(how, isOrdered(set))
+		isBad := !isWell(how) || how == quorate && w.isDeadlocked(set)
 		if isBad {
 			w.openPartition(set.Name)
 		}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -11,8 +12,12 @@ import (
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
+// healPause is after how long a pod that has not started counts as one that cannot, and
+// one that is being deleted is not waited for any more beyond its time to stop.
+const healPause = 30 * time.Second
+
 var healIsCareful = promise{
-	sentence: "Heal shortens outages: it takes down no pod of which a container runs, and no second one before the first one's replacement has started or cannot start.",
+	sentence: "Heal shortens outages: in order it takes down no pod of which a container runs, and no second one before the first one's replacement has started or cannot start.",
 	event: func(j *judge, e apiserver.Event, by *instance) string {
 		if _, ok := e.Object.(*corev1.Pod); !ok || by == nil || !removal(e) {
 			return ""
@@ -22,13 +27,20 @@ var healIsCareful = promise{
 			if !v.isHealed(pod) {
 				return ""
 			}
-			return j.mayHeal(v, pod)
+			return j.mayHeal(v, pod, by)
 		})
 		if v := j.viewBefore(e, by, j.versions(e, by)[0]); v.isHealed(pod) {
-			j.healed[pod.Name] = pod.UID
+			j.healed[pod.Name] = healedPod{pod.UID, by}
 		}
 		return words
 	},
+}
+
+// healedPod is the pod of a name that heal has taken down last, and who did it, which
+// nobody else can know.
+type healedPod struct {
+	uid types.UID
+	by  *instance
 }
 
 // isHealed reports whether a pod that is taken down is so because it cannot start, and
@@ -36,49 +48,55 @@ var healIsCareful = promise{
 func (v *view) isHealed(pod *corev1.Pod) bool {
 	ordinal := v.ordinal(pod)
 	rolling := v.set.Spec.UpdateStrategy.Type == appsv1.RollingUpdateStatefulSetStrategyType
-	switch {
-	case !rolling || !v.wanted(ordinal) || finished(pod) || !v.outdated(pod) || v.available(pod) || v.belowPartition(ordinal):
-		return false
-	case !v.ordered():
-		return !runs(pod)
-	}
-	return v.withinBudget(pod, ordinal) != ""
+	return rolling && v.ordered() && v.wanted(ordinal) && !v.belowPartition(ordinal) && v.outdated(pod) &&
+		!finished(pod) && !v.available(pod) && v.withinBudget(pod, ordinal) != ""
 }
 
 // mayHeal says why a pod may not be taken down for heal.
-func (j *judge) mayHeal(v *view, pod *corev1.Pod) string {
+func (j *judge) mayHeal(v *view, pod *corev1.Pod, by *instance) string {
 	if runs(pod) {
 		return fmt.Sprintf("%s was taken down, and a container of it runs", pod.Name)
 	}
 	for _, name := range sortedKeys(j.healed) {
-		if name != pod.Name && v.isHealing(name, j.healed[name]) {
+		if h := j.healed[name]; name != pod.Name && h.by == by && j.isHealing(v, name, h.uid) {
 			return fmt.Sprintf("%s was taken down while the replacement of %s had not started", pod.Name, name)
 		}
 	}
 	return ""
 }
 
-// isHealing reports whether a pod that was taken down for heal is not gone yet, or will
-// be replaced by one that may still start.
-func (v *view) isHealing(name string, uid types.UID) bool {
+// isHealing reports whether a pod that was taken down for heal is on its way out, or its
+// replacement on its way to start.
+func (j *judge) isHealing(v *view, name string, uid types.UID) bool {
 	set, ordinal, _ := identity.Parse(name) // it is a member's name
-	if set != v.set.Name || !v.wanted(ordinal) {
+	if set != v.set.Name || !v.wanted(ordinal) || v.belowPartition(ordinal) {
 		return false
 	}
-	pod := v.pods[name]
-	if pod == nil {
-		return !v.ordered() || v.allAvailableBefore(ordinal)
+	switch pod := v.pods[name]; {
+	case pod == nil:
+		return !j.isClaimGoing(claimOf(set, ordinal))
+	case pod.DeletionTimestamp != nil:
+		return pod.UID == uid && v.now.Before(pod.DeletionTimestamp.Add(healPause))
+	default:
+		return pod.UID != uid && v.mayStillStart(pod)
 	}
-	return pod.UID == uid || !runs(pod) && !finished(pod) && restarts(pod) == 0 && !cannotStart(pod)
 }
 
-func (v *view) allAvailableBefore(ordinal int) bool {
-	for before := identity.OrdinalsOf(v.set).Start; before < ordinal; before++ {
-		if !v.available(v.member(before)) {
-			return false
-		}
+func (j *judge) isClaimGoing(name string) bool {
+	claim, err := j.w.api.Get(claims, keyOf(name))
+	return err == nil && claim.GetDeletionTimestamp() != nil
+}
+
+// mayStillStart reports whether a pod has not started, and may be about to.
+func (v *view) mayStillStart(pod *corev1.Pod) bool {
+	if runs(pod) || finished(pod) || restarts(pod) > 0 || cannotStart(pod) {
+		return false
 	}
-	return true
+	begun := pod.CreationTimestamp.Time
+	if at := pod.Status.StartTime; at != nil {
+		begun = at.Time
+	}
+	return v.now.Before(begun.Add(healPause))
 }
 
 // cannotStart reports whether the pod waits for what does not come by itself, by what
@@ -95,4 +113,28 @@ func cannotStart(pod *corev1.Pod) bool {
 		}
 	}
 	return false
+}
+
+// comesBack reports whether a missing pod need not wait for those before it: it was
+// there beside them before heal began, and they may be waiting for it. A controller that
+// has just started cannot know what was there.
+func (j *judge) comesBack(v *view, ordinal int, by *instance) bool {
+	if v.set.Spec.UpdateStrategy.Type != appsv1.RollingUpdateStatefulSetStrategyType {
+		return false
+	}
+	isNew := j.w.now.Sub(by.started) < healPause+mostBehind
+	atWork := isNew && v.set.Status.CurrentRevision != v.set.Status.UpdateRevision
+	reached := -1
+	for name := range j.healed {
+		if set, healed, _ := identity.Parse(name); set == v.set.Name && v.wanted(healed) {
+			atWork, reached = true, max(reached, healed)
+		}
+	}
+	for _, pod := range v.pods {
+		if other := v.ordinal(pod); v.owns(pod) && v.wanted(other) {
+			reached = max(reached, other)
+			atWork = atWork || v.outdated(pod) && !runs(pod) && !v.belowPartition(other)
+		}
+	}
+	return atWork && (ordinal <= reached || isNew)
 }

@@ -11,14 +11,14 @@ import (
 )
 
 var inOrder = promise{
-	sentence: "In order, a pod is created when all pods before it are available, and one too many is removed when none after it is left.",
+	sentence: "In order, a pod is created when all pods before it are available, or comes back beside them where heal is at work, and one too many is removed when none after it is left.",
 	event: func(j *judge, e apiserver.Event, by *instance) string {
 		pod, ok := e.Object.(*corev1.Pod)
 		switch {
 		case by == nil || !ok:
 			return ""
 		case e.Type == added:
-			return j.allowed(e, by, func(v *view) string { return v.mayCreate(pod) })
+			return j.allowed(e, by, func(v *view) string { return j.mayCreate(v, pod, by) })
 		case removal(e):
 			return j.allowed(e, by, func(v *view) string {
 				if v.wanted(v.ordinal(pod)) {
@@ -36,7 +36,7 @@ func removal(e apiserver.Event) bool {
 	return e.Old != nil && e.Old.GetDeletionTimestamp() == nil && (e.Type == deleted || e.Object.GetDeletionTimestamp() != nil)
 }
 
-func (v *view) mayCreate(pod *corev1.Pod) string {
+func (j *judge) mayCreate(v *view, pod *corev1.Pod, by *instance) string {
 	ordinal := v.ordinal(pod)
 	if !v.wanted(ordinal) {
 		return fmt.Sprintf("%s was created, and the set does not want it", pod.Name)
@@ -45,7 +45,7 @@ func (v *view) mayCreate(pod *corev1.Pod) string {
 		return ""
 	}
 	for before := identity.OrdinalsOf(v.set).Start; before < ordinal; before++ {
-		if !v.available(v.member(before)) {
+		if !v.available(v.member(before)) && !j.comesBack(v, ordinal, by) {
 			return fmt.Sprintf("%s was created while ordinal %d was not available", pod.Name, before)
 		}
 	}

@@ -141,6 +141,7 @@ func (w *World) publish() {
 		w.counts.Events++
 		w.tellEvent(event)
 		w.judge.event(event, w.writer)
+		w.deplete(event)
 		for _, i := range w.instances {
 			i.hear(event)
 		}
