@@ -22,7 +22,7 @@ const markAnnotation = "ordinal.dev/governing-service"
 // isOurs reports whether a Service is the controller's own: marked, and no user has
 // taken it over.
 func isOurs(service *corev1.Service) bool {
-	return service.Annotations[markAnnotation] == "true" && !isUsers(service)
+	return service.Annotations[markAnnotation] != "" && !isUsers(service)
 }
 
 // isUsers reports whether a user has taken a Service over: by kubectl apply, or by

@@ -149,8 +149,11 @@ func (g *governed) wrong(wasOurs bool) (words string, most time.Duration) {
 
 // selectsWrong says whom a Service that is ours leaves out, or selects and should not.
 func (g *governed) selectsWrong(running []*corev1.Pod) string {
+	if !g.canBeTold() {
+		return "" // nobody's name is taken away for what others do
+	}
 	for _, pod := range running {
-		if g.canBeTold() && !matches(g.service.Spec.Selector, pod.Labels) {
+		if !matches(g.service.Spec.Selector, pod.Labels) {
 			return fmt.Sprintf("Service %s does not select %s, which runs: it selects %v", g.name, pod.Name, g.service.Spec.Selector)
 		}
 		if port := missingPort(g.service, pod); port != 0 {

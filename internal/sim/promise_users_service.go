@@ -57,7 +57,7 @@ func changedService(e apiserver.Event, old, updated *corev1.Service) string {
 	switch {
 	case e.Type == deleted || removal(e):
 		return fmt.Sprintf("the controller deleted the Service %s", old.Name)
-	case old.Annotations[markAnnotation] != "true":
+	case old.Annotations[markAnnotation] == "":
 		return fmt.Sprintf("the Service %s is a user's, and was changed", old.Name)
 	case isUsers(old) && !isGivenUp(old, updated):
 		return fmt.Sprintf("the Service %s has become a user's, and more was changed than its mark and owners", old.Name)
