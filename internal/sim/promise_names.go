@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -83,15 +84,25 @@ func (j *judge) madeService(e apiserver.Event, service *corev1.Service) string {
 	case j.excused():
 		return ""
 	}
-	since := j.names.vanished[service.Name]
-	for _, object := range j.w.api.List(sets, namespace) {
-		if set := object.(*appsv1.StatefulSet); set.Spec.ServiceName == service.Name && set.DeletionTimestamp == nil {
-			if none := e.Time.Sub(latest(since, set.CreationTimestamp.Time)); none < serviceGrace {
-				return fmt.Sprintf("the Service %s was made when there had been none for %s: its user may be about to", service.Name, none)
-			}
-		}
+	if none := j.noServiceFor(e.Time, service.Name); none < serviceGrace {
+		return fmt.Sprintf("the Service %s was made when there had been none for %s: its user may be about to", service.Name, none)
 	}
 	return ""
+}
+
+// noServiceFor is for how long there has been no Service that a set wants; for ever if
+// the sets that did are gone.
+func (j *judge) noServiceFor(now time.Time, name string) time.Duration {
+	longest := time.Duration(-1)
+	for _, object := range j.w.api.List(sets, namespace) {
+		if set := object.(*appsv1.StatefulSet); set.Spec.ServiceName == name && set.DeletionTimestamp == nil {
+			longest = max(longest, now.Sub(latest(j.names.vanished[name], set.CreationTimestamp.Time)))
+		}
+	}
+	if longest < 0 {
+		return math.MaxInt64
+	}
+	return longest
 }
 
 // nameless says which member's name has not been told for too long, by what the
