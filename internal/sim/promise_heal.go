@@ -117,12 +117,12 @@ func cannotStart(pod *corev1.Pod) bool {
 
 // comesBack reports whether a missing pod need not wait for those before it: it was
 // there beside them before heal began, and they may be waiting for it. A controller that
-// has just started cannot know what was there.
+// has seen a set for the first time just now cannot know what was there.
 func (j *judge) comesBack(v *view, ordinal int, by *instance) bool {
 	if v.set.Spec.UpdateStrategy.Type != appsv1.RollingUpdateStatefulSetStrategyType {
 		return false
 	}
-	isNew := j.w.now.Sub(by.started) < healPause+mostBehind
+	isNew := j.w.now.Sub(latest(by.started, v.set.CreationTimestamp.Time)) < healPause+mostBehind
 	atWork := isNew && v.set.Status.CurrentRevision != v.set.Status.UpdateRevision
 	reached := -1
 	for name := range j.healed {
