@@ -123,7 +123,7 @@ func (j *judge) comesBack(v *view, ordinal int, by *instance) bool {
 		return false
 	}
 	isNew := j.w.now.Sub(latest(by.started, v.set.CreationTimestamp.Time)) < healPause+mostBehind
-	atWork := isNew && v.set.Status.CurrentRevision != v.set.Status.UpdateRevision
+	atWork := isNew && v.looks[v.set.Status.CurrentRevision] != v.wantedLook()
 	reached := -1
 	for name := range j.healed {
 		if set, healed, _ := identity.Parse(name); set == v.set.Name && v.wanted(healed) {
