@@ -17,10 +17,10 @@ import (
 
 // serviceGrace is for how long there has to be no governing Service until the
 // controller makes one, so that a user who replaces one is not in its way.
-const serviceGrace = 5 * time.Second
+const serviceGrace = 3 * time.Second
 
 var namesResolve = promise{
-	sentence: "Every member that runs is selected by the governing Service whenever there is one that is ours, and nobody else is; where there has been none for five seconds, there is one.",
+	sentence: "Every member that runs is selected by the governing Service whenever there is one that is ours, and nobody else is; where there has been none for three seconds, there is one.",
 	event: func(j *judge, e apiserver.Event, by *instance) string {
 		j.names.note(e)
 		if service, ok := e.Object.(*corev1.Service); ok && by != nil && e.Type == added {

@@ -91,7 +91,7 @@ func (w *World) apply(service *corev1.Service) error {
 func (w *World) replaceService(m Move) {
 	service := w.usersService(m)
 	w.deleteService(service.Name)
-	w.after(w.between("replace", 100*time.Millisecond, 3*time.Second), "user", func() {
+	w.after(w.between("replace", 100*time.Millisecond, 2900*time.Millisecond), "user", func() {
 		w.try(w.with("kubectl-replace", func() error { return w.api.Create(service) }))
 	})
 }

@@ -278,7 +278,7 @@ func (l *ledger) flattenOwned(path string, fields map[string]any, flat map[strin
 	}
 	for name, inner := range fields {
 		for uid, known := range l.uids {
-			name = strings.ReplaceAll(name, string(uid), known)
+			name = strings.ReplaceAll(name, fmt.Sprintf("%q", uid), fmt.Sprintf("%q", known))
 		}
 		l.flattenOwned(path+" "+name, inner.(map[string]any), flat)
 	}

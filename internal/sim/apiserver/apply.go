@@ -24,8 +24,9 @@ func (s *Server) Apply(applied *corev1.Service, force bool) error {
 	s.applying = fieldSet{}
 	defer func() { s.applying = nil }()
 	for path := range wanted {
-		s.applying[path] = true
+		s.applying[path] = !strings.HasSuffix(path, "\n.") // who applies entries does not own the map
 	}
+	maps.DeleteFunc(s.applying, func(_ string, applied bool) bool { return !applied })
 	found, err := s.Get(services, client.ObjectKeyFromObject(applied))
 	if apierrors.IsNotFound(err) {
 		return s.Create(applied)

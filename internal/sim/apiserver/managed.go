@@ -108,8 +108,10 @@ func (s *Server) entries(recorded []metav1.ManagedFieldsEntry, taken, lost field
 	}
 	if s.applying != nil {
 		own = s.applying
+	} else {
+		maps.Copy(own, taken)
 	}
-	if maps.Copy(own, taken); len(taken) > 0 || s.applying != nil && mine.Time == nil {
+	if len(taken) > 0 || s.applying != nil && mine.Time == nil {
 		now := s.seconds()
 		mine.Time = &now
 	}
