@@ -7,7 +7,21 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-func init() { maps.Copy(scenarios, serviceScenarios) }
+func init() {
+	maps.Copy(scenarios, serviceScenarios)
+	for _, cascade := range []string{"Background", "Foreground"} {
+		scenarios["a deleted set whose pods take their time (kubernetes#37093): "+cascade] = scenario{
+			nodes: 2,
+			moves: []Move{
+				{At: second, What: create, Set: "web", N: 3, Text: "parallel"},
+				{At: minute, What: cutOff, Set: "web", N: 0},
+				{At: 2 * minute, What: remove, Set: "web", Text: cascade},
+				{At: 6 * minute, What: comeBack, Set: "web", N: 0},
+			},
+			check: serviceGone("web"),
+		}
+	}
+}
 
 // serviceScenarios are about the names of pods.
 var serviceScenarios = map[string]scenario{
@@ -58,16 +72,6 @@ var serviceScenarios = map[string]scenario{
 			{At: minute, What: roll, Set: "web", Text: "slow"},
 		},
 		check: serviceAtEnd("web", true, "app", "web"),
-	},
-	"a deleted set whose pods take their time (kubernetes#37093)": {
-		nodes: 2,
-		moves: []Move{
-			{At: second, What: create, Set: "web", N: 3, Text: "parallel"},
-			{At: minute, What: cutOff, Set: "web", N: 0},
-			{At: 2 * minute, What: remove, Set: "web", Text: "Background"},
-			{At: 6 * minute, What: comeBack, Set: "web", N: 0},
-		},
-		check: serviceGone("web"),
 	},
 }
 
