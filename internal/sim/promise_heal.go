@@ -43,13 +43,13 @@ type healedPod struct {
 	by  *instance
 }
 
-// isHealed reports whether a pod that is taken down is so because it cannot start, and
-// not because its turn has come.
+// isHealed reports whether a pod that is taken down is so because it cannot start. In
+// order no pod's turn comes before all are available.
 func (v *view) isHealed(pod *corev1.Pod) bool {
 	ordinal := v.ordinal(pod)
 	rolling := v.set.Spec.UpdateStrategy.Type == appsv1.RollingUpdateStatefulSetStrategyType
 	return rolling && v.ordered() && v.wanted(ordinal) && !v.belowPartition(ordinal) && v.outdated(pod) &&
-		!finished(pod) && !v.available(pod) && v.withinBudget(pod, ordinal) != ""
+		!finished(pod) && !v.available(pod)
 }
 
 // mayHeal says why a pod may not be taken down for heal.
