@@ -92,5 +92,5 @@ func (w *World) inheritPod(set *appsv1.StatefulSet, r *appsv1.ControllerRevision
 	}
 	w.must(w.api.Bind(keyOf(pod.Name), n.name))
 	n.containers[pod.Name] = container{uid: pod.UID}
-	n.report(pod.Name, pod.UID, corev1.PodRunning, true, running())
+	n.report(pod.Name, pod.UID, corev1.PodRunning, true, w.running())
 }

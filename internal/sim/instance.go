@@ -30,11 +30,14 @@ type instance struct {
 	feeds  map[apiserver.Kind]*feed
 	skew   time.Duration // of its clock
 
+	started time.Time
+
 	leads, dead, busy bool
 	pausedUntil       time.Time
 	due               map[types.NamespacedName]time.Time
 	failures          map[types.NamespacedName]int
 	heard             time.Time                          // when it observed something last
+	lists             int                                // that it has made
 	looked            map[types.NamespacedName]time.Time // when it looked at a set last
 
 	// What a truthful view may be as old as, for the judge: see judge.floor.
@@ -50,7 +53,7 @@ type instance struct {
 func (w *World) startController(past time.Duration) *instance {
 	i := &instance{
 		w: w, name: fmt.Sprintf("controller %d", len(w.instances)+1), leads: true,
-		feeds: map[apiserver.Kind]*feed{}, due: map[types.NamespacedName]time.Time{},
+		started: w.now, feeds: map[apiserver.Kind]*feed{}, due: map[types.NamespacedName]time.Time{},
 		failures: map[types.NamespacedName]int{}, looked: map[types.NamespacedName]time.Time{}, heard: w.now, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
 	}
 	link := link{i: i}
@@ -196,6 +199,7 @@ func (i *instance) reconnects() bool {
 // fill lists a kind, as it was some time ago, and then hears of what followed.
 func (i *instance) fill(f *feed, past time.Duration) {
 	f.coming, f.last = nil, i.w.now
+	i.lists++
 	list, version, later := i.w.asOf(f.kind, i.w.now.Add(-past))
 	clear(f.seen)
 	for _, object := range list {

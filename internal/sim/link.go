@@ -146,6 +146,8 @@ func (l link) Get(_ context.Context, key client.ObjectKey, into client.Object, _
 		object.(*corev1.Pod).DeepCopyInto(into)
 	case *corev1.PersistentVolumeClaim:
 		object.(*corev1.PersistentVolumeClaim).DeepCopyInto(into)
+	case *corev1.Service:
+		object.(*corev1.Service).DeepCopyInto(into)
 	default:
 		return apierrors.NewMethodNotSupported(schema.GroupResource{Resource: fmt.Sprintf("%T", into)}, "get")
 	}
@@ -168,6 +170,12 @@ func (l link) List(_ context.Context, into client.ObjectList, options ...client.
 		for _, object := range l.i.w.api.List(pods, wanted.Namespace) {
 			if wanted.LabelSelector.Matches(labels.Set(object.GetLabels())) {
 				into.Items = append(into.Items, *object.(*corev1.Pod))
+			}
+		}
+	case *corev1.ServiceList:
+		for _, object := range l.i.w.api.List(services, wanted.Namespace) {
+			if wanted.LabelSelector.Matches(labels.Set(object.GetLabels())) {
+				into.Items = append(into.Items, *object.(*corev1.Service))
 			}
 		}
 	default:

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -45,6 +44,13 @@ func (w *World) outage(m Move) {
 	case giveUp:
 		w.node(m.N).powerOff()
 		w.node(m.N).outOfService()
+	case powerCut:
+		w.eachNode((*node).powerOff)
+		w.after(time.Duration(m.N)*time.Second, "world", func() { w.eachNode((*node).comeBack) })
+	case restartAll:
+		for i := range 5 {
+			w.eachNode(func(n *node) { n.restart(identity.PodName(m.Set, i)) })
+		}
 	case restart:
 		w.restartSoon(w.leader(), "is stopped")
 	case failOver:
@@ -121,9 +127,9 @@ func (w *World) becomeCalm() {
 func (w *World) mend(times int) {
 	for _, object := range w.api.List(sets, namespace) {
 		set := object.(*appsv1.StatefulSet).DeepCopy()
-		if image := set.Spec.Template.Spec.Containers[0].Image; !strings.HasSuffix(image, "-good") && !strings.HasSuffix(image, "-slow") {
+		if how := behaviour(&set.Spec.Template.Spec); !isWell(how) || how == quorate && w.isDeadlocked(set) {
 			w.tell("mends the image of %s", set.Name)
-			setImage(set, nextImage(set, "good"))
+			setImage(set, nextImage(set, good))
 			w.try(w.api.Update(set))
 		}
 		if times > 0 {
@@ -145,10 +151,11 @@ func (w *World) clear(set *appsv1.StatefulSet) {
 			continue
 		}
 		how, onDelete := behaviour(&pod.Spec), set.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType
-		if how != "good" && how != "slow" {
+		isBad := !isWell(how) || how == quorate && w.isDeadlocked(set)
+		if isBad {
 			w.openPartition(set.Name)
 		}
-		if !ownedBy(pod, set) || how == "unready" || onDelete && how != "good" && how != "slow" {
+		if !ownedBy(pod, set) || how == unready || isBad && (onDelete || how == quorate) {
 			w.tell("deletes %s, which is in the way", pod.Name)
 			w.try(w.api.Delete(pods, keyOf(pod.Name), deleteOptions()))
 		}

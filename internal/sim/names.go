@@ -20,9 +20,15 @@ const (
 	revisions = apiserver.Kind("controllerrevisions")
 	pods      = apiserver.Kind("pods")
 	claims    = apiserver.Kind("persistentvolumeclaims")
+	services  = apiserver.Kind("services")
 
 	added   = watch.Added
 	deleted = watch.Deleted
+
+	// ourManager is the field manager of the controller, and somebody that of all who
+	// have no other name.
+	ourManager = "ordinal-controller"
+	somebody   = "kubectl-edit"
 )
 
 func keyOf(name string) types.NamespacedName {

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -80,34 +79,67 @@ func (n *node) pod(name string) *corev1.Pod {
 // start begins what the pod's image does.
 func (n *node) start(pod *corev1.Pod) {
 	uid := pod.UID
+	if behaviour(&pod.Spec) == slow {
+		n.report(pod.Name, uid, corev1.PodPending, false, waiting("ContainerCreating"))
+	}
 	n.w.after(n.w.between(n.name, 300*time.Millisecond, 3*time.Second), n.name, func() {
 		now := n.pod(pod.Name)
 		if !n.works() || now == nil || now.UID != uid || now.DeletionTimestamp != nil ||
 			now.Status.Phase != corev1.PodPending || n.containers[pod.Name].uid != "" {
 			return
 		}
-		switch behaviour(&pod.Spec) {
-		case "pull":
-			n.report(pod.Name, uid, corev1.PodPending, false, waiting("ImagePullBackOff"))
-		case "crash":
-			n.report(pod.Name, uid, corev1.PodRunning, false, waiting("CrashLoopBackOff"))
-		default:
-			n.containers[pod.Name] = container{uid: uid}
-			n.report(pod.Name, uid, corev1.PodRunning, false, running())
-			n.becomeReady(pod.Name, uid, behaviour(&pod.Spec))
+		how := behaviour(&pod.Spec)
+		if reason := neverRuns[how]; reason != "" {
+			n.report(pod.Name, uid, corev1.PodPending, false, waiting(reason))
+			return
 		}
+		if how == crash {
+			n.crash(pod.Name, uid)
+			return
+		}
+		n.run(pod.Name, uid, how)
 	})
 }
 
-func (n *node) becomeReady(name string, uid types.UID, behaviour string) {
+// run starts a pod's container, which then does what its image does.
+func (n *node) run(name string, uid types.UID, how string) {
+	n.containers[name] = container{uid: uid}
+	n.report(name, uid, corev1.PodRunning, false, n.w.running())
+	n.becomeReady(name, uid, how)
+}
+
+func (n *node) becomeReady(name string, uid types.UID, how string) {
+	n.w.askForQuorum(name, how)
 	delay := n.w.between(n.name, 200*time.Millisecond, 4*time.Second)
-	switch behaviour {
-	case "unready":
+	switch how {
+	case unready, quorate:
 		return
-	case "slow":
+	case loop:
+		n.w.after(delay, n.name, func() { n.crash(name, uid) })
+		return
+	case slow:
 		delay += n.w.between(n.name, 0, time.Minute)
 	}
-	n.w.after(delay, n.name, func() { n.report(name, uid, corev1.PodRunning, true, running()) })
+	n.w.after(delay, n.name, func() { n.report(name, uid, corev1.PodRunning, true, n.w.running()) })
+}
+
+// crash ends a pod's container with an error. The kubelet starts it again after a pause
+// that grows, and it ends again, unless its image runs for a while.
+func (n *node) crash(name string, uid types.UID) {
+	pod := n.pod(name)
+	if !n.works() || pod == nil || pod.UID != uid || pod.DeletionTimestamp != nil || finished(pod) {
+		return
+	}
+	delete(n.containers, name)
+	n.w.countQuorum(name)
+	n.report(name, uid, corev1.PodRunning, false, waiting("CrashLoopBackOff"))
+	if behaviour(&pod.Spec) == loop {
+		n.w.after(10*time.Second<<min(restarts(n.pod(name)), 5), n.name, func() {
+			if now := n.pod(name); n.works() && now != nil && now.UID == uid && now.DeletionTimestamp == nil && n.containers[name].uid == "" && !finished(now) {
+				n.run(name, uid, loop)
+			}
+		})
+	}
 }
 
 // report writes a pod's status, if it is still the same pod and the node can.
@@ -121,9 +153,44 @@ func (n *node) report(name string, uid types.UID, phase corev1.PodPhase, ready b
 	}
 	updated := pod.DeepCopy()
 	updated.Status.Phase = phase
-	updated.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", Ready: ready, State: state}}
+	if updated.Status.StartTime == nil {
+		updated.Status.StartTime = n.w.seconds()
+	}
+	updated.Status.ContainerStatuses = []corev1.ContainerStatus{containerStatus(pod, ready, state)}
 	n.w.setReady(updated, ready)
 	n.w.must(n.w.api.UpdateStatus(updated))
+	if ready {
+		n.w.join(name)
+	}
+}
+
+// containerStatus is the status of a pod's container that is in a state now. One that
+// ran before and waits has ended, and so has one that crashes as soon as it is started.
+func containerStatus(pod *corev1.Pod, ready bool, state corev1.ContainerState) corev1.ContainerStatus {
+	status := corev1.ContainerStatus{Name: "app"}
+	if len(pod.Status.ContainerStatuses) > 0 {
+		status = pod.Status.ContainerStatuses[0]
+	}
+	was := status.State.Running
+	switch {
+	case state.Running != nil && was != nil:
+		state.Running = was
+	case state.Waiting != nil && state.Waiting.Reason == "CrashLoopBackOff":
+		status.RestartCount++
+		status.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error"}
+		if was != nil {
+			status.LastTerminationState.Terminated.StartedAt = was.StartedAt
+		}
+	}
+	status.Ready, status.State = ready, state
+	return status
+}
+
+func restarts(pod *corev1.Pod) int32 {
+	if pod == nil || len(pod.Status.ContainerStatuses) == 0 {
+		return 0
+	}
+	return pod.Status.ContainerStatuses[0].RestartCount
 }
 
 // setReady changes a pod's Ready condition, which says since when.
@@ -135,13 +202,13 @@ func (w *World) setReady(pod *corev1.Pod, ready bool) {
 	for i := range pod.Status.Conditions {
 		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
 			if c.Status != status {
-				c.Status, c.LastTransitionTime = status, metav1.NewTime(w.now.Truncate(time.Second))
+				c.Status, c.LastTransitionTime = status, *w.seconds()
 			}
 			return
 		}
 	}
 	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
-		Type: corev1.PodReady, Status: status, LastTransitionTime: metav1.NewTime(w.now.Truncate(time.Second)),
+		Type: corev1.PodReady, Status: status, LastTransitionTime: *w.seconds(),
 	})
 }
 
@@ -162,6 +229,7 @@ func (n *node) stop(name string, running container) {
 			return
 		}
 		delete(n.containers, name)
+		n.w.countQuorum(name)
 		n.w.tell("%s has stopped", name)
 		n.sync(name)
 	})
@@ -182,6 +250,7 @@ func (n *node) end(name, reason string) {
 		return
 	}
 	delete(n.containers, name)
+	n.w.countQuorum(name)
 	updated := pod.DeepCopy()
 	updated.Status.Phase, updated.Status.Reason = corev1.PodFailed, reason
 	n.w.setReady(updated, false)
@@ -192,12 +261,11 @@ func waiting(reason string) corev1.ContainerState {
 	return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}
 }
 
-func running() corev1.ContainerState {
-	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+func (w *World) running() corev1.ContainerState {
+	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: *w.seconds()}}
 }
 
-// behaviour is what an image does: "app:7-good" gets ready.
-func behaviour(spec *corev1.PodSpec) string {
-	_, how, _ := strings.Cut(spec.Containers[0].Image, "-")
-	return how
+// seconds is now, as the API tells the time.
+func (w *World) seconds() *metav1.Time {
+	return ptr.To(metav1.NewTime(w.now.Truncate(time.Second)))
 }

@@ -44,7 +44,11 @@ func (n *node) cutOff() {
 func (n *node) powerOff() {
 	n.cutOff()
 	n.powered = false
+	lost := sortedKeys(n.containers)
 	clear(n.containers)
+	for _, name := range lost {
+		n.w.countQuorum(name)
+	}
 }
 
 // outOfService is what a user says of a node that is off, by its taint: its pods
@@ -73,7 +77,9 @@ func (n *node) comeBack() {
 			n.sync(pod.Name)
 		case running.uid == pod.UID:
 			n.becomeReady(pod.Name, pod.UID, behaviour(&pod.Spec))
-		case behaviour(&pod.Spec) != "crash":
+		case behaviour(&pod.Spec) == fragile:
+			n.crash(pod.Name, pod.UID)
+		case behaviour(&pod.Spec) != crash:
 			n.containers[pod.Name] = container{uid: pod.UID} // started again after a reboot
 			n.becomeReady(pod.Name, pod.UID, behaviour(&pod.Spec))
 		}
@@ -87,7 +93,11 @@ func (n *node) restart(name string) {
 	if !n.works() || pod == nil || n.containers[name].uid != pod.UID || n.containers[name].stopping {
 		return
 	}
-	n.report(name, pod.UID, corev1.PodRunning, false, running())
+	if behaviour(&pod.Spec) == fragile {
+		n.crash(name, pod.UID)
+		return
+	}
+	n.report(name, pod.UID, corev1.PodRunning, false, n.w.running())
 	n.becomeReady(name, pod.UID, behaviour(&pod.Spec))
 }
 

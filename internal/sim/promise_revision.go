@@ -2,12 +2,14 @@ package sim
 
 import (
 	"fmt"
-	"strings"
+	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/revision"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
@@ -18,16 +20,16 @@ var revisionsAreTrue = promise{
 		if !ok || by == nil || e.Type != added {
 			return ""
 		}
-		if image, known := j.images[identity.Revision(pod)]; known && image != imageOf(&pod.Spec) {
-			return fmt.Sprintf("%s runs %s, and its label names a revision with %s", pod.Name, imageOf(&pod.Spec), image)
+		if look, known := j.looks[identity.Revision(pod)]; known && look != lookOf(pod.Labels, &pod.Spec) {
+			return fmt.Sprintf("%s runs %s, and its label names a revision with %s", pod.Name, lookOf(pod.Labels, &pod.Spec), look)
 		}
 		return j.allowed(e, by, func(v *view) string { return j.rightRevision(v, pod) })
 	},
 }
 
 func (j *judge) rightRevision(v *view, pod *corev1.Pod) string {
-	wanted, image := imageOf(&v.set.Spec.Template.Spec), imageOf(&pod.Spec)
-	current, known := j.images[v.set.Status.CurrentRevision]
+	wanted, image := v.wantedLook(), lookOf(pod.Labels, &pod.Spec)
+	current, known := j.looks[v.set.Status.CurrentRevision]
 	if _, err := j.w.api.Get(revisions, keyOf(v.set.Status.CurrentRevision)); err != nil {
 		known = false // a user has deleted it, and nobody can know what it said
 	}
@@ -43,12 +45,31 @@ func (j *judge) rightRevision(v *view, pod *corev1.Pod) string {
 	return ""
 }
 
-// note keeps which image each revision stands for.
+// note keeps what each revision stands for.
 func (j *judge) note(e apiserver.Event) {
 	r, ok := e.Object.(*appsv1.ControllerRevision)
 	if !ok || e.Type != added {
 		return
 	}
-	_, rest, _ := strings.Cut(string(r.Data.Raw), `"image":"`)
-	j.images[r.Name], _, _ = strings.Cut(rest, `"`)
+	template, err := revision.Template(r)
+	j.w.must(err)
+	j.looks[r.Name] = lookOf(template.Labels, &template.Spec)
+}
+
+// lookOf is all by which templates, and the pods made from them, differ here.
+func lookOf(labels map[string]string, spec *corev1.PodSpec) string {
+	look := imageOf(spec)
+	if app, role := labels["app"], labels["role"]; role != "" {
+		look += " of " + app + " " + role
+	}
+	if release, has := labels[releaseLabel]; has {
+		look += " as release " + release
+	}
+	for _, port := range spec.Containers[0].Ports {
+		look += " on " + strconv.Itoa(int(port.ContainerPort))
+	}
+	if ptr.Deref(spec.TerminationGracePeriodSeconds, 30) == 0 {
+		look += " that ends at once"
+	}
+	return look
 }

@@ -23,7 +23,7 @@ var itSettles = promise{
 
 // unsettled says what is missing of what a set's user wants.
 func (j *judge) unsettled(set *appsv1.StatefulSet) string {
-	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: j.w.now, images: j.images}
+	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: j.w.now, looks: j.looks}
 	for _, object := range j.w.api.List(pods, namespace) {
 		v.pods[object.GetName()] = object.(*corev1.Pod)
 	}

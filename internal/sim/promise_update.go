@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -39,19 +38,12 @@ func (v *view) mayUpdate(pod *corev1.Pod) string {
 		return fmt.Sprintf("%s was taken down, and the strategy is OnDelete", pod.Name)
 	case v.belowPartition(ordinal):
 		return fmt.Sprintf("%s was taken down, and it is below the partition", pod.Name)
-	case stuck(pod), v.neverStarts(pod):
-		return ""
+	case !runs(pod):
+		return "" // see healIsCareful
 	case !v.available(pod) && !v.ordered():
 		return "" // it costs nothing
 	}
 	return v.withinBudget(pod, ordinal)
-}
-
-// neverStarts reports whether nothing of a pod ever ran, and no node has it yet, or it has
-// had time enough.
-func (v *view) neverStarts(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodPending && len(pod.Status.ContainerStatuses) == 0 &&
-		(pod.Spec.NodeName == "" || !pod.CreationTimestamp.Add(30*time.Second).After(v.now))
 }
 
 func (v *view) withinBudget(pod *corev1.Pod, ordinal int) string {

@@ -130,7 +130,7 @@ func init() {
 func TestScenarios(t *testing.T) {
 	for name, s := range scenarios {
 		t.Run(name, func(t *testing.T) {
-			script := Script{Seed: 1, Nodes: max(1, s.nodes), Moves: s.moves, End: s.moves[len(s.moves)-1].At + 20*minute}
+			script := Script{Seed: 1, Except: *but, Nodes: max(1, s.nodes), Moves: s.moves, End: s.moves[len(s.moves)-1].At + 20*minute}
 			w := newWorld(script, nil)
 			w.run(script.End - second)
 			s.check(t, w)
@@ -144,6 +144,13 @@ func TestScenarios(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func keptPromises(t *testing.T, w *World) {
+	t.Helper()
+	if v := w.judge.broken; v != nil {
+		t.Error(v)
 	}
 }
 

@@ -74,7 +74,7 @@ func (w *World) schedule(name string) {
 		return
 	}
 	pod := object.(*corev1.Pod)
-	if pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodFailed {
+	if pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodFailed || behaviour(&pod.Spec) == unseen {
 		return
 	}
 	if why := w.unschedulable(pod); why != "" {
@@ -99,7 +99,7 @@ func (w *World) schedule(name string) {
 }
 
 func (w *World) unschedulable(pod *corev1.Pod) string {
-	if behaviour(&pod.Spec) == "nowhere" {
+	if behaviour(&pod.Spec) == nowhere {
 		return "no node has what it wants"
 	}
 	for _, v := range pod.Spec.Volumes {

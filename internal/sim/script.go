@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,9 @@ type Script struct {
 	End    time.Duration // when the faults are over
 	Faults Faults
 	Moves  []Move // by time
+	// Except is a regular expression: promises whose sentence it matches are not looked
+	// at. "" is for none.
+	Except string
 }
 
 // Faults are what goes wrong until the end of a script, in thousandths of the
@@ -47,6 +51,11 @@ type Move struct {
 	Text string // a word that it needs: a policy, an image, a strategy
 }
 
+// excepts reports whether a promise is not looked at.
+func (s *Script) excepts(p promise) bool {
+	return s.Except != "" && regexp.MustCompile(s.Except).MatchString(p.sentence)
+}
+
 // What is a kind of move.
 type What string
 
@@ -76,6 +85,12 @@ const (
 	quota          What = "quota" // N pods; 0 lifts it
 	endNamespace   What = "delete namespace"
 	upgrade        What = "upgrade" // of the cluster: revisions are spelled otherwise from now on
+	deleteAll      What = "delete all pods"
+	lodge          What = "lodge"           // a pod of nobody's with labels of the set's. Text: which; "" for all
+	bringService   What = "bring Service"   // Text: how, and what it is like
+	replaceService What = "replace Service" // by force. Text: what the new one is like
+	deleteService  What = "delete Service"
+	editService    What = "edit Service" // Text: labels, or selector
 )
 
 // What becomes of pods, nodes and controllers.
@@ -87,6 +102,8 @@ const (
 	comeBack   What = "come back"      // N: node
 	powerOff   What = "power off"      // N: node
 	giveUp     What = "out of service" // N: node; the user says so, and its pods are removed
+	powerCut   What = "power cut"      // N: after how many seconds all nodes are back
+	restartAll What = "restart pods"   // each container of the set ends and is started again
 	restart    What = "restart controller"
 	failOver   What = "fail over"        // N: for how many seconds the old leader goes on
 	pause      What = "pause controller" // N seconds
@@ -118,8 +135,74 @@ func Compose(seed uint64) Script {
 	for range 2 + r.IntN(9) {
 		s.Moves = append(s.Moves, someMove(r, sets[r.IntN(len(sets))], s.End))
 	}
+	s.addMoves(rand.New(rand.NewPCG(seed, 0x5e7)), sets)
 	slices.SortStableFunc(s.Moves, func(a, b Move) int { return int(a.At - b.At) })
 	return s
+}
+
+// addMoves adds to some scripts what has come to the world since they were numbered: two
+// sets of one Service, moves about Services, and total outages.
+func (s *Script) addMoves(r *rand.Rand, sets []string) {
+	if r.IntN(8) == 0 {
+		words := " service=peers" + []string{"", " role", " role version", " version"}[r.IntN(4)]
+		if len(sets) == 1 {
+			s.Moves = append(s.Moves, Move{What: create, Set: "db", At: seconds(r, 60), N: r.IntN(4), Text: fmt.Sprint(r.Uint32())})
+			sets = append(sets, "db")
+		}
+		for i := range s.Moves {
+			if m := &s.Moves[i]; m.What == create || m.What == inherit {
+				m.Text += words
+			}
+		}
+	}
+	if r.IntN(3) == 0 {
+		for range 1 + r.IntN(3) {
+			s.Moves = append(s.Moves, someServiceMove(r, sets[r.IntN(len(sets))], s.End))
+		}
+	}
+	if r.IntN(4) == 0 {
+		s.Moves = append(s.Moves, someOutage(r, sets[r.IntN(len(sets))], s.End)...)
+	}
+}
+
+func someServiceMove(r *rand.Rand, set string, end time.Duration) Move {
+	m := Move{What: likelyOfServices[r.IntN(len(likelyOfServices))], Set: set, N: r.IntN(5), At: time.Duration(r.Int64N(int64(end)))}
+	pick := func(words ...string) string { return words[r.IntN(len(words))] }
+	switch m.What {
+	case bringService:
+		m.Text = pick("create", "apply", "server-side") + pick("", "", " address", " elsewhere")
+		if r.IntN(2) == 0 {
+			m.At = seconds(r, 10) // around the time when the set is made
+		}
+	case replaceService:
+		m.Text = pick("", "", "address", "elsewhere")
+	case editService:
+		m.Text = pick("labels", "selector")
+	case lodge:
+		m.Text = pick("", "app", "app role", "app role release", releaseLabel)
+	}
+	return m
+}
+
+// likelyOfServices are the moves about Services, and about whom they select.
+var likelyOfServices = []What{
+	bringService, bringService, bringService, replaceService, replaceService, deleteService, deleteService, editService, lodge, lodge,
+}
+
+// someOutage takes all pods of a set down, under a revision that does not come back,
+// and rolls another one out.
+func someOutage(r *rand.Rand, set string, end time.Duration) []Move {
+	at := time.Duration(r.Int64N(int64(end)))
+	after := func(seconds int) time.Duration {
+		at = min(at+time.Duration(r.IntN(1000*seconds))*time.Millisecond, end-time.Millisecond)
+		return at
+	}
+	pick := func(words ...string) string { return words[r.IntN(len(words))] }
+	return []Move{
+		{What: roll, Set: set, At: at, Text: pick(fragile, fragile, loop, mountless, config, unseen, crash)},
+		{What: []What{powerCut, restartAll, restartAll, deleteAll}[r.IntN(4)], Set: set, At: after(60), N: r.IntN(30)},
+		{What: roll, Set: set, At: after(60), Text: pick(good, quorate, quorate)},
+	}
 }
 
 func seconds(r *rand.Rand, most int) time.Duration {

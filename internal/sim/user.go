@@ -2,9 +2,7 @@ package sim
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -86,7 +84,17 @@ var deeds = map[What]func(w *World, m Move){
 			w.try(w.api.Delete(revisions, keyOf(set.Status.UpdateRevision), &client.DeleteOptions{}))
 		}
 	},
-	upgrade: (*World).upgrade,
+	upgrade:        (*World).upgrade,
+	bringService:   (*World).bringService,
+	replaceService: (*World).replaceService,
+	deleteService:  func(w *World, m Move) { w.deleteService(w.serviceOf(m.Set)) },
+	editService:    (*World).editService,
+	lodge:          (*World).lodge,
+	deleteAll: func(w *World, m Move) {
+		for i := range 5 {
+			w.try(w.api.Delete(pods, keyOf(identity.PodName(m.Set, i)), &client.DeleteOptions{}))
+		}
+	},
 	quota: func(w *World, m Move) {
 		delete(w.api.Quota, namespace)
 		if m.N > 0 {
@@ -139,74 +147,6 @@ func (w *World) editPod(m Move, change func(*corev1.Pod)) {
 // createSet makes a set of the shape that the move's text asks for.
 func (w *World) createSet(m Move) { w.try(w.api.Create(newSet(m.Set, m.N, shapeOf(m.Text)))) }
 
-// shape is what a set is like that its user does not change.
-type shape struct {
-	parallel bool
-	claims   bool
-	half     bool   // of its pods, the last is updated already
-	policy   string // whenDeleted/whenScaled
-	image    string // how it behaves
-	minReady int32
-	history  int32
-}
-
-// shapeOf reads a shape: a number stands for any, and otherwise each word sets
-// something.
-func shapeOf(text string) shape {
-	s := shape{policy: "Retain/Retain", image: "good", history: 10}
-	if seed, err := strconv.ParseUint(text, 10, 64); err == nil {
-		r := rand.New(rand.NewPCG(seed, 1))
-		s.parallel, s.claims = r.IntN(3) == 0, r.IntN(4) > 0
-		s.policy = []string{"Retain/Retain", "Delete/Retain", "Retain/Delete", "Delete/Delete"}[r.IntN(4)]
-		if r.IntN(4) == 0 {
-			s.minReady = int32(r.IntN(15))
-		}
-		if r.IntN(4) == 0 {
-			s.history = int32(r.IntN(2))
-		}
-		s.half = r.IntN(2) == 0
-		return s
-	}
-	for word := range strings.FieldsSeq(text) {
-		switch {
-		case word == "parallel":
-			s.parallel = true
-		case word == "claims":
-			s.claims = true
-		case word == "half":
-			s.half = true
-		case strings.Contains(word, "/"):
-			s.policy = word
-		default:
-			s.image = word
-		}
-	}
-	return s
-}
-
-func newSet(name string, replicas int, s shape) *appsv1.StatefulSet {
-	labels := map[string]string{"app": name}
-	set := &appsv1.StatefulSet{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		Spec: appsv1.StatefulSetSpec{
-			Replicas: ptr.To(int32(replicas)), ServiceName: name, Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app:1-" + s.image}}},
-			},
-			MinReadySeconds: s.minReady, RevisionHistoryLimit: ptr.To(s.history),
-		},
-	}
-	if s.parallel {
-		set.Spec.PodManagementPolicy = appsv1.ParallelPodManagement
-	}
-	if s.claims {
-		set.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}}}
-		set.Spec.PersistentVolumeClaimRetentionPolicy = policyOf(s.policy)
-	}
-	return set
-}
-
 // upgrade has every revision recorded as another version would have recorded it:
 // it means the same.
 func (w *World) upgrade(Move) {
@@ -247,10 +187,6 @@ func rolling(set *appsv1.StatefulSet) *appsv1.RollingUpdateStatefulSetStrategy {
 		set.Spec.UpdateStrategy.RollingUpdate = &appsv1.RollingUpdateStatefulSetStrategy{}
 	}
 	return set.Spec.UpdateStrategy.RollingUpdate
-}
-
-func setImage(set *appsv1.StatefulSet, image string) {
-	set.Spec.Template.Spec.Containers[0].Image = image
 }
 
 // imagesAnnotation keeps the images that a set had, for rolling back.

@@ -1,10 +1,12 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
@@ -16,14 +18,15 @@ type view struct {
 	pods map[string]*corev1.Pod
 	now  time.Time // by the clock of the controller that is judged
 
-	images map[string]string // of revisions, by name
-	log    []apiserver.Event // up to this instant
+	looks map[string]string // of the templates of revisions, by the revisions' names
+	wants string            // how the set's own template looks
+	log   []apiserver.Event // up to this instant
 }
 
 // viewBefore is what was so right before a controller's deed, with the set as
 // given.
 func (j *judge) viewBefore(e apiserver.Event, by *instance, set *appsv1.StatefulSet) *view {
-	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: by.planned, images: j.images}
+	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: by.planned, looks: j.looks}
 	for _, object := range j.w.api.List(pods, namespace) {
 		v.pods[object.GetName()] = object.(*corev1.Pod)
 	}
@@ -105,7 +108,22 @@ func (v *view) member(ordinal int) *corev1.Pod {
 // owns reports whether a pod is the set's and still has the labels of its
 // selector; one that has not is given up.
 func (v *view) owns(pod *corev1.Pod) bool {
-	return ownedBy(pod, v.set) && pod.Labels["app"] == v.set.Spec.Selector.MatchLabels["app"]
+	return ownedBy(pod, v.set) && selects(v.set, pod.Labels)
+}
+
+// selects reports whether a set's selector matches labels.
+func selects(set *appsv1.StatefulSet, has map[string]string) bool {
+	for key, value := range set.Spec.Selector.MatchLabels {
+		if has[key] != value {
+			return false
+		}
+	}
+	for _, r := range set.Spec.Selector.MatchExpressions { // all are of this operator
+		if r.Operator != metav1.LabelSelectorOpIn || !slices.Contains(r.Values, has[r.Key]) {
+			return false
+		}
+	}
+	return true
 }
 
 func (v *view) wanted(ordinal int) bool { return identity.OrdinalsOf(v.set).Contains(ordinal) }
@@ -132,7 +150,14 @@ func (v *view) countsAvailable(pod *corev1.Pod) bool {
 
 // outdated goes by the pod's label: one that was adopted may have none.
 func (v *view) outdated(pod *corev1.Pod) bool {
-	return v.images[identity.Revision(pod)] != imageOf(&v.set.Spec.Template.Spec)
+	return v.looks[identity.Revision(pod)] != v.wantedLook()
+}
+
+func (v *view) wantedLook() string {
+	if v.wants == "" {
+		v.wants = lookOf(v.set.Spec.Template.Labels, &v.set.Spec.Template.Spec)
+	}
+	return v.wants
 }
 
 func (v *view) ordered() bool { return v.set.Spec.PodManagementPolicy != appsv1.ParallelPodManagement }
@@ -163,18 +188,7 @@ func finished(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
 }
 
-// stuck reports whether the pod cannot start, by what its node or the scheduler
-// says.
-func stuck(pod *corev1.Pod) bool {
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return true
-		}
-	}
-	for _, c := range pod.Status.ContainerStatuses {
-		if c.State.Waiting != nil {
-			return true
-		}
-	}
-	return false
+// runs reports whether a container of the pod runs, by what its node says.
+func runs(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Running != nil })
 }

@@ -38,6 +38,7 @@ type World struct {
 	voice     string    // who is doing something
 
 	nodes      []*node
+	quorums    map[string]*quorum // by set
 	instances  []*instance
 	disputed   time.Duration // for how long two have led whose clocks differ
 	collecting bool          // the garbage collector is going to look
@@ -52,8 +53,9 @@ type Counts struct{ Events, Faults, Writes, Refused int }
 
 // newWorld is the world at the beginning of a script.
 func newWorld(script Script, told *story) *World {
-	w := &World{script: script, now: epoch, streams: map[string]*rand.Rand{}, story: told}
+	w := &World{script: script, now: epoch, streams: map[string]*rand.Rand{}, quorums: map[string]*quorum{}, story: told}
 	w.api = apiserver.New(func() time.Time { return w.now })
+	w.api.Manager = somebody
 	w.judge = newJudge(w)
 	for i := range script.Nodes {
 		w.addNode(fmt.Sprintf("n%d", i+1))
@@ -139,6 +141,7 @@ func (w *World) publish() {
 		w.counts.Events++
 		w.tellEvent(event)
 		w.judge.event(event, w.writer)
+		w.deplete(event)
 		for _, i := range w.instances {
 			i.hear(event)
 		}
@@ -152,10 +155,10 @@ func (w *World) publish() {
 func (w *World) as(who *instance, write func() error) error {
 	w.publish()
 	before := w.writer
-	w.writer = who
+	w.writer, w.api.Manager = who, ourManager
 	err := write()
 	w.publish()
-	w.writer = before
+	w.writer, w.api.Manager = before, somebody
 	return err
 }
 

@@ -170,6 +170,10 @@ func ofClaim(text string, edit func(claim *corev1.PersistentVolumeClaim)) change
 	return change{text, func(_ *side, o client.Object) { edit(o.(*corev1.PersistentVolumeClaim)) }}
 }
 
+func ofService(text string, edit func(spec *corev1.ServiceSpec)) change {
+	return change{text, func(_ *side, o client.Object) { edit(&o.(*corev1.Service).Spec) }}
+}
+
 // changes are those to what a kind has beyond metadata, permitted or not.
 var changes = map[apiserver.Kind][]change{
 	sets: {
@@ -255,6 +259,17 @@ var changes = map[apiserver.Kind][]change{
 		}},
 		{"ready addresses only", func(_ *side, o client.Object) { o.(*corev1.Service).Spec.PublishNotReadyAddresses = false }},
 		{"no ports", func(_ *side, o client.Object) { o.(*corev1.Service).Spec.Ports = nil }},
+		ofService("an address, if it has none", func(spec *corev1.ServiceSpec) { spec.ClusterIP, spec.ClusterIPs = "", nil }),
+		ofService("no address", func(spec *corev1.ServiceSpec) {
+			spec.ClusterIP, spec.ClusterIPs = corev1.ClusterIPNone, []string{corev1.ClusterIPNone}
+		}),
+		ofService("a port of the nodes'", func(spec *corev1.ServiceSpec) { spec.Type = corev1.ServiceTypeNodePort }),
+		ofService("two ports, one without a name", func(spec *corev1.ServiceSpec) {
+			spec.Ports = append(slices.Clone(spec.Ports), corev1.ServicePort{Port: 81})
+		}),
+		ofService("two ports, and no defaults", func(spec *corev1.ServiceSpec) {
+			spec.Ports = []corev1.ServicePort{{Name: "http", Port: 80}, {Name: "more", Port: 81}}
+		}),
 	},
 }
 

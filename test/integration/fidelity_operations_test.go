@@ -8,6 +8,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,6 +26,9 @@ var targets = []target{
 	{revisions, "web-a"}, {revisions, "web-b"},
 	{services, "peers"},
 }
+
+// fieldManagers are those in whose names requests are made.
+var fieldManagers = []string{"alice", "alice", "bob"}
 
 // generator makes up requests. What it chooses follows from its seed, and from what
 // the simulated server holds.
@@ -56,6 +60,8 @@ func (g *generator) next() operation {
 	switch n := g.IntN(100); {
 	case n < 3:
 		return g.create(t)
+	case t.kind == services && n < 20:
+		return g.apply(t)
 	case n < 25:
 		return g.update(t)
 	case n < 40:
@@ -156,6 +162,21 @@ func (g *generator) patch(t target) operation {
 		}
 		o := empty(t, g.namespace)
 		return o, s.Patch(o, kind, data)
+	}}
+}
+
+// apply is a server-side apply of a Service.
+func (g *generator) apply(t target) operation {
+	labels, selector := map[string]string{"tier": fmt.Sprint(g.IntN(3))}, map[string]string{"app": pick(g, []string{"web", "db"})}
+	if g.chance(30) {
+		labels = nil
+	}
+	force := g.chance(40)
+	text := fmt.Sprintf("apply %s with labels %v and selector %v, by force: %t", t, labels, selector, force)
+	return operation{text: text, do: func(s *side) (client.Object, error) {
+		o := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: g.namespace, Name: t.name, Labels: labels}}
+		o.Spec = corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Selector: selector}
+		return nil, s.Apply(o, force)
 	}}
 }
 

@@ -96,6 +96,15 @@ var bodies = map[apiserver.Kind][]body{
 	services: {
 		says("another selector", fields{"spec": fields{"selector": fields{"tier": "1"}}}),
 		says("no selector", fields{"spec": fields{"selector": nil}}),
+		says("an annotation", fields{"metadata": fields{"annotations": fields{"note": "well done"}}}),
+		says("nobody manages a field", fields{"metadata": fields{"managedFields": []any{fields{}}}}),
+		says("alice manages the note alone", fields{"metadata": fields{
+			"annotations": fields{"note": "mine"},
+			"managedFields": []any{fields{
+				"manager": "alice", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
+				"fieldsV1": fields{"f:metadata": fields{"f:annotations": fields{"f:note": fields{}}}},
+			}},
+		}}),
 	},
 }
 

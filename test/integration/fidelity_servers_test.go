@@ -2,14 +2,17 @@ package integration
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -30,6 +33,10 @@ type server interface {
 	Patch(o client.Object, t types.PatchType, data []byte) error
 	Delete(o client.Object, options *client.DeleteOptions) error
 	Bind(pod, node string) error
+	// Apply is a server-side apply of a Service.
+	Apply(o *corev1.Service, force bool) error
+	// As makes the writes that follow in the name of a field manager.
+	As(manager string)
 	// List lists the history's namespace.
 	List() ([]client.Object, error)
 }
@@ -37,7 +44,9 @@ type server interface {
 // realServer is the embedded API server.
 type realServer struct {
 	ctx       context.Context
-	client    client.Client
+	client    client.Client // with the field manager
+	anonymous client.Client
+	manager   string
 	namespace string
 }
 
@@ -49,7 +58,28 @@ func newRealServer(t *testing.T) *realServer {
 		t.Fatal(err)
 	}
 	c = client.WithFieldOwner(c, "kubectl") // or the controller would take this for another one
-	return &realServer{ctx: t.Context(), client: c, namespace: quietNamespace(t, map[string]string{keptOut: ""})}
+	return &realServer{ctx: t.Context(), client: c, anonymous: c, namespace: quietNamespace(t, map[string]string{keptOut: ""})}
+}
+
+func (s *realServer) As(manager string) {
+	s.manager, s.client = manager, client.WithFieldOwner(s.anonymous, manager)
+}
+
+func (s *realServer) Apply(o *corev1.Service, force bool) error {
+	u := &unstructured.Unstructured{}
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	if err != nil {
+		return err
+	}
+	delete(fields, "status")
+	delete(fields["metadata"].(map[string]any), "creationTimestamp")
+	u.Object = fields
+	u.SetAPIVersion("v1")
+	u.SetKind("Service")
+	if force {
+		return s.anonymous.Apply(s.ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(s.manager), client.ForceOwnership)
+	}
+	return s.anonymous.Apply(s.ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(s.manager))
 }
 
 func (s *realServer) Get(o client.Object) error {
@@ -99,6 +129,8 @@ type simulatedServer struct {
 	*apiserver.Server
 	namespace string
 }
+
+func (s *simulatedServer) As(manager string) { s.Manager = manager }
 
 func (s *simulatedServer) Get(o client.Object) error {
 	found, err := s.Server.Get(apiserver.KindOf(o), client.ObjectKeyFromObject(o))
@@ -210,6 +242,7 @@ func (l *ledger) normal(o client.Object) map[string]any {
 	if len(owners) > 0 {
 		u.SetOwnerReferences(owners)
 	}
+	owned := u.GetManagedFields()
 	for _, path := range notCompared {
 		unstructured.RemoveNestedField(fields, path...)
 	}
@@ -218,7 +251,38 @@ func (l *ledger) normal(o client.Object) map[string]any {
 	}
 	flat := map[string]any{}
 	flatten(nameOf(o), fields, flat)
+	if service, ok := o.(*corev1.Service); ok {
+		l.flattenService(service, owned, flat)
+	}
 	return flat
+}
+
+// flattenService makes an address that the server has chosen one like any other, and
+// enters who manages which field: of ports, the two servers do not tell the fields apart.
+func (l *ledger) flattenService(service *corev1.Service, owned []metav1.ManagedFieldsEntry, flat map[string]any) {
+	if ip := service.Spec.ClusterIP; ip != "" && ip != corev1.ClusterIPNone {
+		flat[nameOf(service)+".spec.clusterIP"], flat[nameOf(service)+".spec.clusterIPs[0]"] = "given", "given"
+	}
+	for _, entry := range owned {
+		var fields map[string]any
+		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+			panic(err) // the server has made it
+		}
+		l.flattenOwned(fmt.Sprintf("%s %s%s", entry.Manager, entry.Operation, entry.Subresource), fields, flat)
+	}
+}
+
+func (l *ledger) flattenOwned(path string, fields map[string]any, flat map[string]any) {
+	if len(fields) == 0 || strings.HasSuffix(path, " f:ports") {
+		flat[path] = "owned"
+		return
+	}
+	for name, inner := range fields {
+		for uid, known := range l.uids {
+			name = strings.ReplaceAll(name, fmt.Sprintf("%q", uid), fmt.Sprintf("%q", known))
+		}
+		l.flattenOwned(path+" "+name, inner.(map[string]any), flat)
+	}
 }
 
 // flatten enters a value by its path, and what is in it by theirs.

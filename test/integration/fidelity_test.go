@@ -71,6 +71,7 @@ type history struct {
 	simulated *side
 	barrier   *barrier
 	requests  *generator
+	managers  *generator // chooses in whose names requests are made
 	story     []string
 }
 
@@ -82,6 +83,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 		real:      &side{server: actual, ledger: newLedger()},
 		simulated: &side{server: &simulatedServer{server, actual.namespace}, ledger: newLedger()},
 	}
+	h.managers = &generator{Rand: rand.New(rand.NewPCG(seed, 0x3a5))}
 	h.requests = &generator{Rand: rand.New(rand.NewPCG(seed, 0xf1de)), namespace: actual.namespace, server: server}
 	return h
 }
@@ -101,9 +103,12 @@ func (h *history) play() {
 
 // both makes a request of both servers, which have to answer alike.
 func (h *history) both(op operation) {
+	manager := pick(h.managers, fieldManagers)
+	h.real.As(manager)
+	h.simulated.As(manager)
 	simObject, simErr := op.do(h.simulated)
 	realObject, realErr := op.do(h.real)
-	h.story = append(h.story, fmt.Sprintf("%2d. %s: %s", len(h.story)+1, op.text, answer(realErr)))
+	h.story = append(h.story, fmt.Sprintf("%2d. %s: %s: %s", len(h.story)+1, manager, op.text, answer(realErr)))
 	if answer(simErr) != answer(realErr) {
 		h.differ("the answers differ:\n  real:      %s: %v\n  simulated: %s: %v", answer(realErr), realErr, answer(simErr), simErr)
 	}

@@ -33,6 +33,8 @@ func prepare(o client.Object) {
 		if !slices.Contains(o.Finalizers, pvcProtection) {
 			o.Finalizers = append(o.Finalizers, pvcProtection)
 		}
+	case *corev1.Service:
+		defaultService(&o.Spec)
 	}
 }
 
@@ -82,6 +84,7 @@ func defaultStrategy(strategy *appsv1.StatefulSetUpdateStrategy) {
 
 // prepareUpdate sets what the server decides at an update.
 func prepareUpdate(old, updated client.Object) {
+	updated.SetGeneration(old.GetGeneration())
 	switch updated := updated.(type) {
 	case *appsv1.StatefulSet:
 		defaultSet(&updated.Spec)
@@ -95,6 +98,9 @@ func prepareUpdate(old, updated client.Object) {
 		if !equality.Semantic.DeepEqual(old.(*corev1.Pod).Spec, updated.Spec) {
 			updated.Generation++
 		}
+	case *corev1.Service:
+		defaultService(&updated.Spec)
+		keepAllocated(&old.(*corev1.Service).Spec, &updated.Spec)
 	}
 }
 

@@ -71,6 +71,8 @@ type Server struct {
 	Quota map[string]int
 	// Terminating are the namespaces in which nothing is created any more.
 	Terminating map[string]bool
+	// Manager is the field manager of those who write now.
+	Manager string
 
 	now     func() time.Time
 	version int64
@@ -81,6 +83,8 @@ type Server struct {
 	// server stores them without the phase that it shows, so that even a write
 	// that says nothing new changes them.
 	asMade map[types.UID]bool
+	// applying are the fields of the server-side apply that is being made, if one is.
+	applying fieldSet
 }
 
 // first is the version of a server without objects: 0 has a meaning of its own.

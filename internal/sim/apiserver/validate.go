@@ -68,6 +68,8 @@ func validateUpdate(old, updated client.Object, spec whose) error {
 		errs = append(errs, validatePodUpdate(&old.(*corev1.Pod).Spec, &updated.Spec)...)
 	case *corev1.PersistentVolumeClaim:
 		errs = append(errs, validateClaimUpdate(&old.(*corev1.PersistentVolumeClaim).Spec, &updated.Spec)...)
+	case *corev1.Service:
+		errs = append(errs, validateServiceUpdate(&old.(*corev1.Service).Spec, &updated.Spec)...)
 	}
 	return invalid(updated, errs)
 }
@@ -83,6 +85,8 @@ func validateContent(o client.Object) (errs field.ErrorList) {
 		if o.Data.Raw == nil {
 			errs = append(errs, field.Required(field.NewPath("data"), "data is mandatory"))
 		}
+	case *corev1.Service:
+		return validateService(&o.Spec)
 	}
 	return errs
 }

@@ -30,6 +30,10 @@ func (s *Server) Create(o client.Object) error {
 	made.SetDeletionTimestamp(nil)
 	made.SetDeletionGracePeriodSeconds(nil)
 	prepare(made)
+	s.manage(nil, made, "")
+	if service, ok := made.(*corev1.Service); ok {
+		s.allocate(service)
+	}
 	if err := validate(made); err != nil {
 		return err
 	}
@@ -120,12 +124,16 @@ func (s *Server) storeAllButStatus(k Kind, old, updated client.Object) error {
 
 func (s *Server) storeStatus(k Kind, old, updated client.Object) error {
 	keepAllButStatus(old, updated)
+	updated.SetGeneration(old.GetGeneration())
+	s.manage(old, updated, "status")
 	return s.storeWith(k, old, updated, oldSpec)
 }
 
 // store puts a new state in the place of the old one, unless nothing differs. An
 // object that was waiting for its last finalizer goes with it.
 func (s *Server) store(k Kind, old, updated client.Object) error {
+	prepareUpdate(old, updated)
+	s.manage(old, updated, "")
 	return s.storeWith(k, old, updated, newSpec)
 }
 
@@ -140,7 +148,6 @@ const (
 
 func (s *Server) storeWith(k Kind, old, updated client.Object, spec whose) error {
 	updated.SetResourceVersion(old.GetResourceVersion())
-	updated.SetGeneration(old.GetGeneration())
 	if updated.GetDeletionTimestamp() == nil {
 		updated.SetDeletionTimestamp(old.GetDeletionTimestamp())
 	}
@@ -148,9 +155,6 @@ func (s *Server) storeWith(k Kind, old, updated client.Object, spec whose) error
 		updated.SetDeletionGracePeriodSeconds(old.GetDeletionGracePeriodSeconds())
 	}
 	updated.SetCreationTimestamp(old.GetCreationTimestamp())
-	if spec == newSpec {
-		prepareUpdate(old, updated)
-	}
 	if err := validateUpdate(old, updated, spec); err != nil {
 		return err
 	}

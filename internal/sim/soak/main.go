@@ -24,9 +24,10 @@ func main() {
 	runs := flag.Uint64("runs", 0, "how many histories to play; 0 for as many as there is time for")
 	limit := flag.Duration("for", time.Minute, "how long to play; 0 for as long as it takes")
 	promise := flag.String("promise", "", "words of the only promise to look at; then no story is told")
+	but := flag.String("but", "", "a regular expression for the sentences of promises not to look at")
 	flag.Parse()
 	log.SetLogger(logr.Discard()) // what the controller says is in the story
-	if err := soak(*from, *runs, *limit, *promise); err != nil {
+	if err := soak(*from, *runs, *limit, *promise, *but); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -40,7 +41,7 @@ func (t *tally) String() string {
 }
 
 // soak plays the histories of the seeds from on, on all cores.
-func soak(from, runs uint64, limit time.Duration, promise string) error {
+func soak(from, runs uint64, limit time.Duration, promise, but string) error {
 	var t tally
 	began := time.Now()
 	stop, broken := make(chan struct{}), make(chan sim.Result, 1)
@@ -52,7 +53,7 @@ func soak(from, runs uint64, limit time.Duration, promise string) error {
 	for range runtime.GOMAXPROCS(0) {
 		players.Go(func() {
 			defer end()
-			t.play(from, runs, promise, stop, broken)
+			t.play(from, runs, promise, but, stop, broken)
 		})
 	}
 	show(&t, began, stop)
@@ -72,7 +73,7 @@ func soak(from, runs uint64, limit time.Duration, promise string) error {
 
 // play plays one history after the other, until there are enough or one breaks a
 // promise.
-func (t *tally) play(from, runs uint64, promise string, stop <-chan struct{}, broken chan<- sim.Result) {
+func (t *tally) play(from, runs uint64, promise, but string, stop <-chan struct{}, broken chan<- sim.Result) {
 	for {
 		select {
 		case <-stop:
@@ -83,7 +84,9 @@ func (t *tally) play(from, runs uint64, promise string, stop <-chan struct{}, br
 		if runs > 0 && n >= runs {
 			return
 		}
-		r := sim.Run(sim.Compose(from + n))
+		script := sim.Compose(from + n)
+		script.Except = but
+		r := sim.Run(script)
 		t.runs.Add(1)
 		t.events.Add(uint64(r.Counts.Events))
 		t.faults.Add(uint64(r.Counts.Faults))
