@@ -74,10 +74,10 @@ func (e *Engine) Replace(example client.Object, list []client.Object, version st
 			e.reconciler.guard.Observe(was, is)
 			s = queue.SignificanceOf(was, is)
 		}
-		calls = append(calls, e.calls(s, was, is)...)
+		calls = slices.Concat(calls, e.calls(s, was, is), e.sharers(was, is))
 	}
 	for _, key := range slices.Sorted(maps.Keys(before)) { // in an order that comes again
-		calls = append(calls, e.calls(queue.Actionable, before[key])...)
+		calls = slices.Concat(calls, e.calls(queue.Actionable, before[key]), e.sharers(nil, before[key]))
 	}
 	return calls, nil
 }
@@ -91,10 +91,22 @@ func (e *Engine) Observe(object client.Object, gone bool) ([]Call, error) {
 		return nil, err
 	}
 	if gone {
-		return e.calls(queue.Actionable, was, object), nil
+		return append(e.calls(queue.Actionable, was, object), e.sharers(nil, object)...), nil
 	}
 	e.reconciler.guard.Observe(was, object)
-	return e.calls(queue.SignificanceOf(was, object), was, object), nil
+	return append(e.calls(queue.SignificanceOf(was, object), was, object), e.sharers(was, object)...), nil
+}
+
+// sharers are the calls for sets that share a governing Service with one that has changed
+// in a way that matters to it, or come or gone if was is nil.
+func (e *Engine) sharers(was, is client.Object) []Call {
+	var calls []Call
+	if set, ok := is.(*appsv1.StatefulSet); ok && queue.ConcernsSharers(was, set) {
+		for _, sharer := range e.cache.SharersOf(set) {
+			calls = append(calls, Call{Set: sharer.NamespacedName})
+		}
+	}
+	return calls
 }
 
 // calls are those for the sets that a change of this significance concerns, by what the
@@ -108,11 +120,6 @@ func (e *Engine) calls(s queue.Significance, objects ...client.Object) []Call {
 		for _, set := range e.cache.SetsOf(context.Background(), object) {
 			if in, ok := e.reconciler.due(s, set.NamespacedName); ok {
 				calls = append(calls, Call{set.NamespacedName, in})
-			}
-		}
-		if set, ok := object.(*appsv1.StatefulSet); ok && queue.ConcernsSharers(objects...) {
-			for _, sharer := range e.cache.SharersOf(set) {
-				calls = append(calls, Call{Set: sharer.NamespacedName})
 			}
 		}
 	}

@@ -116,6 +116,9 @@ func (p *planner) serviceDrift(chosen choice) (change Change, why string) {
 		chosen.labels = p.Service.Spec.Selector // names are not taken away for what others do
 	}
 	wanted := p.newService(chosen)
+	if p.hasEnding() || slices.ContainsFunc(p.group(), sharer.isPartlyUnknown) {
+		wanted.Spec.Ports = withPorts(wanted.Spec.Ports, p.Service.Spec.Ports)
+	}
 	if spec := &p.Service.Spec; !maps.Equal(spec.Selector, wanted.Spec.Selector) || !samePorts(spec.Ports, wanted.Spec.Ports) || !spec.PublishNotReadyAddresses {
 		change.Service, why = &wanted.Spec, "it follows the labels of the pods and the ports of their containers"
 	}
@@ -143,7 +146,7 @@ func (p *planner) newService(chosen choice) *corev1.Service {
 		ObjectMeta: metav1.ObjectMeta{
 			Name: p.Set.Spec.ServiceName, Namespace: p.Set.Namespace,
 			Labels: withEntries(chosen.labels, labels), Annotations: withEntries(annotations, map[string]string{ServiceMark: chosen.by()}),
-			OwnerReferences: setOwners(chosen.covered),
+			OwnerReferences: setOwners(p.group()),
 		},
 		Spec: corev1.ServiceSpec{
 			ClusterIP: corev1.ClusterIPNone, Selector: chosen.labels,

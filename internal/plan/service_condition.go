@@ -27,6 +27,10 @@ func (p *planner) tellOurs(chosen choice) {
 		p.serviceFails(reasonNoLabels, fmt.Sprintf("Service %s selects as before, and %s", name, chosen.whyNone()))
 		return
 	}
+	if !slices.Contains(chosen.covered, p.Set) {
+		p.serviceFails("ServiceShared", fmt.Sprintf("Service %s gives their names to the pods of a deleted StatefulSet until they have ended, and to those of this set then", name))
+		return
+	}
 	message := fmt.Sprintf("Service %s was made for %s; yours takes its place by: kubectl replace --force -f FILE", name, names(chosen.covered))
 	if len(chosen.left) > 0 {
 		message += fmt.Sprintf(". It gives no names to the pods of %s, since they have no label in common that nobody else has", names(chosen.left))

@@ -134,9 +134,10 @@ func releaseMetadata(sets []*appsv1.StatefulSet) (labels, annotations map[string
 }
 
 // setOwners are owner references to the sets, none of which controls the Service.
-func setOwners(sets []*appsv1.StatefulSet) []metav1.OwnerReference {
+func setOwners(sets []sharer) []metav1.OwnerReference {
 	var refs []metav1.OwnerReference
-	for _, set := range sets {
+	for _, s := range sets {
+		set := s.set
 		refs = append(refs, metav1.OwnerReference{
 			APIVersion: identity.SetKind.GroupVersion().String(), Kind: identity.SetKind.Kind, Name: set.Name, UID: set.UID,
 		})

@@ -59,6 +59,19 @@ func servicePorts(containers []corev1.Container) []corev1.ServicePort {
 	return ports
 }
 
+// withPorts adds ports that are not there, and whose names are free.
+func withPorts(ports, more []corev1.ServicePort) []corev1.ServicePort {
+	for _, port := range more {
+		taken := func(p corev1.ServicePort) bool {
+			return p.Name == port.Name || p.Port == port.Port && p.Protocol == port.Protocol
+		}
+		if !slices.ContainsFunc(ports, taken) {
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
 // samePorts compares ports by what was asked for, in any order: the API server adds to
 // them.
 func samePorts(a, b []corev1.ServicePort) bool {

@@ -57,7 +57,7 @@ func NeedsNeighbours(set *appsv1.StatefulSet, sharing []Sharer, service *corev1.
 		return false
 	}
 	return len(sharing) > 0 || set.Spec.Selector != nil && len(set.Spec.Selector.MatchExpressions) > 0 ||
-		service != nil && service.Annotations[ServiceMark] == CommonLabels
+		service != nil && service.Annotations[ServiceMark] != "" && !maps.Equal(service.Spec.Selector, set.Spec.Selector.MatchLabels)
 }
 
 // chooseLabels finds the labels for as many of the sets as have some in common, the
@@ -65,21 +65,24 @@ func NeedsNeighbours(set *appsv1.StatefulSet, sharing []Sharer, service *corev1.
 func (p *planner) chooseLabels() choice { return p.choose(p.group()) }
 
 // hold keeps a Service selecting as it does where another choice would take their names
-// from sets that have them.
+// from sets that have them, or from pods of a deleted one that have not ended.
 func (p *planner) hold(chosen choice) choice {
-	if len(p.Sharing) == 0 {
+	if len(p.Sharing) == 0 && !p.hasEnding() {
 		return chosen
 	}
 	held := choice{labels: p.Service.Spec.Selector}
-	selector := labels.SelectorFromSet(held.labels)
+	before, after := labels.SelectorFromSet(held.labels), labels.SelectorFromSet(chosen.labels)
 	for _, s := range p.group() {
-		if selector.Matches(labels.Set(s.commonLabels())) {
+		if before.Matches(labels.Set(s.commonLabels())) {
 			held.covered = append(held.covered, s.set)
 		} else {
 			held.left = append(held.left, s.set)
 		}
 	}
-	if len(held.covered) <= len(chosen.covered) {
+	loses := slices.ContainsFunc(p.Neighbours, func(pod *corev1.Pod) bool {
+		return p.ending(pod) && before.Matches(labels.Set(pod.Labels)) && !after.Matches(labels.Set(pod.Labels))
+	})
+	if !loses && len(held.covered) <= len(chosen.covered) {
 		return chosen
 	}
 	held.stranger = p.stranger(held.labels, held.covered)

@@ -41,6 +41,15 @@ func (s sharer) templates() []*corev1.PodTemplateSpec {
 	return all
 }
 
+// isPartlyUnknown reports whether a pod is of a revision that is not there any more, since
+// somebody has deleted it. Nobody knows the pod's ports then.
+func (s sharer) isPartlyUnknown() bool {
+	return slices.ContainsFunc(s.pods, func(pod *corev1.Pod) bool {
+		name := identity.Revision(pod)
+		return name != s.update && !slices.ContainsFunc(s.revisions, func(r *appsv1.ControllerRevision) bool { return r.Name == name })
+	})
+}
+
 // allSharers are the sets that name the same governing Service, the oldest first.
 func (p *planner) allSharers() []sharer {
 	if p.sharers != nil {

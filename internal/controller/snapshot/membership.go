@@ -24,7 +24,7 @@ import (
 func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Request {
 	switch object.(type) {
 	case *corev1.Pod:
-		return append(requests(object.GetNamespace(), podSets(object)), c.selecting(object)...)
+		return c.setsOfPod(object.(*corev1.Pod))
 	case *corev1.PersistentVolumeClaim:
 		return requests(object.GetNamespace(), identity.ClaimSets(object.GetName()))
 	case *corev1.Service:
@@ -37,6 +37,20 @@ func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Requ
 		return requests(object.GetNamespace(), sets)
 	}
 	return requests(object.GetNamespace(), []string{object.GetName()})
+}
+
+// setsOfPod are the pod's own sets, those of its governing Service, and those whose
+// governing Service selects by labels that the pod has.
+func (c *Cache) setsOfPod(pod *corev1.Pod) []reconcile.Request {
+	all := requests(pod.Namespace, podSets(pod))
+	if pod.Spec.Subdomain != "" {
+		for _, sharer := range c.sets(byGoverning, pod.Namespace+"/"+pod.Spec.Subdomain) {
+			if !slices.Contains(all, sharer) {
+				all = append(all, sharer)
+			}
+		}
+	}
+	return append(all, c.selecting(pod)...)
 }
 
 // SharersOf names the other sets with the same governing Service.
