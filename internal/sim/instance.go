@@ -3,7 +3,9 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -213,7 +215,9 @@ func (i *instance) fill(f *feed, past time.Duration) {
 	}
 }
 
+// answer has the sets looked at, in an order that comes again: the caches keep none.
 func (i *instance) answer(calls []controller.Call) {
+	slices.SortStableFunc(calls, func(a, b controller.Call) int { return strings.Compare(a.Set.Name, b.Set.Name) })
 	for _, call := range calls {
 		i.enqueue(call.Set, call.In+i.w.between("work", 0, 3*time.Millisecond))
 	}
