@@ -3,9 +3,11 @@ package controller
 import (
 	"context"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"ordinal.dev/ordinal/internal/controller/queue"
 	"ordinal.dev/ordinal/internal/controller/snapshot"
 	"ordinal.dev/ordinal/internal/controller/timing"
 	"ordinal.dev/ordinal/internal/plan"
@@ -23,14 +25,32 @@ func (s *setSync) bury(ctx context.Context) error {
 	return err
 }
 
+// goneBefore is a set that was gone before this controller began, as far as it can be told
+// by what is left of it; nil if nothing is, or if it is only the cache that lacks it.
+func (s *setSync) goneBefore(ctx context.Context) (*appsv1.StatefulSet, error) {
+	set, err := s.cache.Gone(ctx, s.key)
+	if set == nil || err != nil {
+		return nil, err
+	}
+	if err := s.writer.Live.Get(ctx, s.key, &appsv1.StatefulSet{}); !apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	return set, nil
+}
+
 // keepNames keeps the Service of a set that is gone, and reports whether pods are left
 // that need it. It is planned for as for a set in deletion, which it was when it went.
 func (s *setSync) keepNames(ctx context.Context) (left bool, err error) {
 	m := s.memory
-	if m.set == nil || m.set.Spec.ServiceName == "" || m.service == plan.Theirs {
+	set := m.set.DeepCopy()
+	if set == nil {
+		if set, err = s.goneBefore(ctx); set == nil {
+			return false, err
+		}
+	}
+	if set.Spec.ServiceName == "" {
 		return false, nil
 	}
-	set := m.set.DeepCopy()
 	if set.DeletionTimestamp == nil {
 		set.DeletionTimestamp = &metav1.Time{Time: s.clock.Now()}
 	}
@@ -45,9 +65,10 @@ func (s *setSync) keepNames(ctx context.Context) (left bool, err error) {
 	result, err := s.writer.Do(ctx, set, made.Actions, &m.writes, s.reporter.WritesOf(set, &m.report))
 	m.spaceEnds = m.spaceEnds || result.NamespaceEnds
 	s.requeueAfter = timing.Soonest(s.requeueAfter, made.RequeueAfter)
-	if apierrors.IsConflict(err) { // the garbage collector, most likely
-		s.requeueAfter = timing.Soonest(s.requeueAfter, timing.FirstRetry)
-		err = nil
+	if apierrors.IsConflict(err) { // the garbage collector was faster, most likely
+		s.requeueAfter = timing.Soonest(s.requeueAfter, queue.AfterConflict(m.freshness.Conflict()))
+		return true, nil
 	}
+	m.freshness.NoConflict()
 	return true, err
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"ordinal.dev/ordinal/internal/controller/apply"
@@ -28,7 +29,7 @@ type memory struct {
 	generation int64
 
 	set       *appsv1.StatefulSet // as it was last planned for
-	service   plan.Whose          // the governing Service, when it was last seen
+	service   *corev1.Service     // the governing Service as it was last seen; nil for never
 	noService time.Time           // since when there is no governing Service; zero while there is one
 	spaceEnds bool                // the namespace is being deleted
 
@@ -41,17 +42,14 @@ type memory struct {
 	pending   queue.Pending
 }
 
-// noteService notes whether there is a governing Service, and whose.
+// noteService notes which governing Service there is, or since when there is none.
 func (m *memory) noteService(s *plan.Snapshot) {
 	m.set = s.Set
 	switch {
-	case s.Service == nil && m.noService.IsZero():
+	case s.Service != nil:
+		m.service, m.noService = s.Service, time.Time{}
+	case m.noService.IsZero():
 		m.noService = s.Now
-	case s.Service == nil:
-	case s.Service.Annotations[plan.ServiceMark] != "":
-		m.service, m.noService = plan.Ours, time.Time{}
-	default:
-		m.service, m.noService = plan.Theirs, time.Time{}
 	}
 }
 

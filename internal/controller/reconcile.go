@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -47,6 +48,7 @@ type reconciler struct {
 type cache interface {
 	snapshot.View
 	snapshot.Seen
+	Gone(ctx context.Context, set types.NamespacedName) (*appsv1.StatefulSet, error)
 }
 
 func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Metrics) *reconciler {

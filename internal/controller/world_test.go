@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -87,6 +88,11 @@ func (v *apiView) Object(k kinds.Kind, key types.NamespacedName) metav1.Object {
 		return nil
 	}
 	return pod
+}
+
+// Gone implements cache: nothing is left of sets that are gone.
+func (v *apiView) Gone(context.Context, types.NamespacedName) (*appsv1.StatefulSet, error) {
+	return nil, nil
 }
 
 // reconcile runs the reconciler once and returns the writes it made.

@@ -173,7 +173,7 @@ func (p *planner) comes(m *member) time.Duration {
 		return forever
 	case p.wasTaken(m): // and is not waited for on a node that is lost
 		return max(0, m.pod.DeletionTimestamp.Add(healPause).Sub(p.Now))
-	case m.owned() && !replaced:
+	case m.owned() && !(replaced && p.cannotStart(m)): // outdated by now or not, it may be a replacement
 		return p.mayStillStart(m)
 	}
 	return 0

@@ -160,27 +160,32 @@ func (p *planner) newService(chosen choice) *corev1.Service {
 // the garbage collector has seen the last of them go. Other sets that it governs keep
 // it, too; and pods that are orphaned keep an orphaned Service.
 func (p *planner) keepNames() {
-	left := p.membersLeft()
-	orphaned := slices.Contains(p.Set.Finalizers, metav1.FinalizerOrphanDependents)
-	nameless := p.Set.Spec.ServiceName == "" || p.frozen != nil || p.NamespaceEnds
-	if p.Set.DeletionTimestamp == nil || orphaned || nameless || len(left) == 0 || !p.enabled(GoverningService) || len(p.group()) > 0 {
+	if p.Set.DeletionTimestamp == nil || p.Set.Spec.ServiceName == "" || p.frozen != nil {
 		return
 	}
-	owners := podOwners(left)
+	if service := p.Service; service != nil && p.madeHere(service) && takenOver(service) {
+		p.releaseService() // it does not go with the set
+		return
+	}
+	left := p.membersLeft()
+	orphaned := slices.Contains(p.Set.Finalizers, metav1.FinalizerOrphanDependents)
+	if orphaned || p.NamespaceEnds || len(left) == 0 || !p.enabled(GoverningService) || len(p.group()) > 0 {
+		return
+	}
+	owners, why := podOwners(left), "the pods that are left need their names until they have ended"
 	switch service := p.Service; {
 	case service == nil && p.lacksService():
-		chosen := p.choose([]sharer{p.self()})
-		anew := p.newService(chosen)
-		if anew.OwnerReferences = owners; len(anew.Spec.Selector) > 0 {
-			p.do(Action{Verb: Create, Object: anew, Why: "the pods that are left need their names until they have ended"})
+		anew := p.newService(p.choose([]sharer{p.self()}))
+		if p.LastService != nil { // revisions may be gone that pods are of
+			anew.Spec.Ports = withPorts(anew.Spec.Ports, p.LastService.Spec.Ports)
 		}
-	case service == nil || service.DeletionTimestamp != nil || !p.madeHere(service) || takenOver(service):
+		if anew.OwnerReferences = owners; len(anew.Spec.Selector) > 0 {
+			p.do(Action{Verb: Create, Object: anew, Why: why})
+		}
+	case service == nil || service.DeletionTimestamp != nil || !p.madeHere(service):
 	case !kept(service, left):
 		refs := withOwners(service.OwnerReferences, owners)
-		p.do(Action{
-			Verb: Update, Object: service, Change: Change{Owners: &refs},
-			Why: "the pods that are left need their names until they have ended",
-		})
+		p.do(Action{Verb: Update, Object: service, Change: Change{Owners: &refs}, Why: why})
 	}
 }
 
@@ -202,9 +207,9 @@ func (p *planner) membersLeft() []*corev1.Pod {
 func (p *planner) lacksService() bool {
 	c := findCondition(p.Set.Status.Conditions, ConditionService)
 	switch {
-	case p.ServiceRefused != nil || p.LastService == Theirs:
+	case p.ServiceRefused != nil || p.LastService != nil && !p.madeHere(p.LastService):
 		return false
-	case p.LastService == Ours || c != nil && c.Reason == reasonOurs:
+	case p.LastService != nil || c != nil && c.Reason == reasonOurs:
 		return true
 	}
 	return !p.awaitService(p.FirstSeen.Add(serviceGrace))

@@ -41,7 +41,7 @@ func servicePorts(containers []corev1.Container) []corev1.ServicePort {
 			if protocol == "" {
 				protocol = corev1.ProtocolTCP
 			}
-			number := fmt.Sprintf("%s-%d", strings.ToLower(string(protocol)), port.ContainerPort)
+			number := portNumber(protocol, port.ContainerPort)
 			name := port.Name
 			if name == "" || named[name] {
 				name = number
@@ -59,17 +59,24 @@ func servicePorts(containers []corev1.Container) []corev1.ServicePort {
 	return ports
 }
 
-// withPorts adds ports that are not there, and whose names are free.
+// withPorts adds ports that are not there, under another name where theirs is taken.
 func withPorts(ports, more []corev1.ServicePort) []corev1.ServicePort {
 	for _, port := range more {
-		taken := func(p corev1.ServicePort) bool {
-			return p.Name == port.Name || p.Port == port.Port && p.Protocol == port.Protocol
+		sameName := func(p corev1.ServicePort) bool { return p.Name == port.Name }
+		sameNumber := func(p corev1.ServicePort) bool { return p.Port == port.Port && p.Protocol == port.Protocol }
+		if slices.ContainsFunc(ports, sameName) {
+			port.Name = portNumber(port.Protocol, port.Port)
 		}
-		if !slices.ContainsFunc(ports, taken) {
+		if !slices.ContainsFunc(ports, sameNumber) && !slices.ContainsFunc(ports, sameName) {
 			ports = append(ports, port)
 		}
 	}
 	return ports
+}
+
+// portNumber is the name of a port that has no other.
+func portNumber(protocol corev1.Protocol, port int32) string {
+	return fmt.Sprintf("%s-%d", strings.ToLower(string(protocol)), port)
 }
 
 // samePorts compares ports by what was asked for, in any order: the API server adds to

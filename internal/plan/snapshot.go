@@ -39,8 +39,9 @@ type Snapshot struct {
 	// NamespaceEnds is set once the API server has refused a write since the namespace is
 	// being deleted: nothing is made in it any more.
 	NamespaceEnds bool
-	// LastService is whose it was when it was last seen.
-	LastService Whose
+	// LastService is the one that there was last, as far as the controller has seen; nil
+	// for none.
+	LastService *corev1.Service
 	// Sharing are the other sets of the namespace with the same spec.serviceName.
 	Sharing []Sharer
 	// Neighbours are the pods of the namespace that are not among Pods, where
@@ -64,15 +65,6 @@ type Snapshot struct {
 	// all sets; the set's own annotation adds to it.
 	Disabled []Feature
 }
-
-// Whose a governing Service is.
-type Whose string
-
-const (
-	Nobodys Whose = "" // none was seen
-	Ours    Whose = "ours"
-	Theirs  Whose = "theirs"
-)
 
 // A Sharer is another set with the same governing Service, and the revisions that it owns.
 type Sharer struct {

@@ -46,8 +46,9 @@ type world struct {
 	Service *corev1.Service `json:"service"`
 	// Absent is for how long there has been none; an hour if not given.
 	Absent *metav1.Duration `json:"absent"`
-	// LastService and ServiceRefused are as in a snapshot; the latter an age.
-	LastService    plan.Whose       `json:"lastService"`
+	// LastService is the Service as it was last seen, ServiceRefused for how long a write
+	// of it has been refused.
+	LastService    *corev1.Service  `json:"lastService"`
 	ServiceRefused *metav1.Duration `json:"serviceRefused"`
 	NamespaceEnds  bool             `json:"namespaceEnds"`
 	// Sharing are other sets with the same spec.serviceName, Neighbours other pods of the
@@ -134,7 +135,7 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 	}
 	s := plan.Snapshot{
 		Now: now, FirstSeen: now.Add(-age), Set: w.Set.DeepCopy(), Service: w.Service.DeepCopy(), Failures: w.Failures,
-		Healed: w.Healed, Refused: w.Refused, Disabled: w.Disabled, LastService: w.LastService, NamespaceEnds: w.NamespaceEnds, Claims: map[string]*corev1.PersistentVolumeClaim{},
+		Healed: w.Healed, Refused: w.Refused, Disabled: w.Disabled, LastService: w.LastService.DeepCopy(), NamespaceEnds: w.NamespaceEnds, Claims: map[string]*corev1.PersistentVolumeClaim{},
 	}
 	if w.Absent != nil {
 		s.NoServiceSince = now.Add(-w.Absent.Duration)

@@ -39,12 +39,15 @@ func isUsers(service *corev1.Service) bool {
 // governed is what has to do with one governing Service, as somebody sees it.
 type governed struct {
 	name    string
-	service *corev1.Service           // nil if there is none
-	sets    []*appsv1.StatefulSet     // that are there, and not being orphaned
-	gone    []*appsv1.StatefulSet     // that have been deleted, and have pods left
-	members []*corev1.Pod             // of all of these
-	others  []*corev1.Pod             // of the namespace
-	history []*corev1.PodTemplateSpec // of revisions that pods may be made from
+	service *corev1.Service       // nil if there is none
+	sets    []*appsv1.StatefulSet // that are there, and not being orphaned
+	gone    []*appsv1.StatefulSet // that have been deleted, and have pods left
+	members []*corev1.Pod         // of all of these
+	others  []*corev1.Pod         // of the namespace
+	// orphaning says that there is a set whose pods are being made nobody's: until all
+	// are, it may keep the Service.
+	orphaning bool
+	history   []*corev1.PodTemplateSpec // of revisions that pods may be made from
 }
 
 // seen is what somebody sees of the world: by kind, and by name.
@@ -65,12 +68,16 @@ func governedBy(see seen, gone map[types.UID]*appsv1.StatefulSet) []*governed {
 	owners := map[types.UID]*appsv1.StatefulSet{}
 	for _, object := range see(sets) {
 		set := object.(*appsv1.StatefulSet)
-		if set.Spec.ServiceName == "" || slices.Contains(set.Finalizers, metav1.FinalizerOrphanDependents) {
+		if set.Spec.ServiceName == "" {
 			continue
 		}
 		g := enter(set)
-		g.sets = append(g.sets, set)
 		owners[set.UID] = set
+		if slices.Contains(set.Finalizers, metav1.FinalizerOrphanDependents) {
+			g.orphaning = true
+			continue
+		}
+		g.sets = append(g.sets, set)
 	}
 	for _, object := range see(pods) {
 		owner := metav1.GetControllerOfNoCopy(object)
@@ -117,9 +124,11 @@ func (g *governed) remember(r *appsv1.ControllerRevision, owners map[types.UID]*
 }
 
 // isPlain reports whether the Service can have the selector of its sets, which is one,
-// without expressions.
+// without expressions. One in deletion whose last pod has ended counts no more.
 func (g *governed) isPlain() bool {
-	all := slices.Concat(g.sets, g.gone)
+	all := slices.DeleteFunc(slices.Concat(g.sets, g.gone), func(set *appsv1.StatefulSet) bool {
+		return set.DeletionTimestamp != nil && !slices.ContainsFunc(g.members, func(pod *corev1.Pod) bool { return ownedBy(pod, set) })
+	})
 	return !slices.ContainsFunc(all, func(set *appsv1.StatefulSet) bool {
 		return len(set.Spec.Selector.MatchExpressions) > 0 || !maps.Equal(set.Spec.Selector.MatchLabels, all[0].Spec.Selector.MatchLabels)
 	})

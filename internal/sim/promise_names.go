@@ -150,6 +150,8 @@ func (g *governed) wrong(wasOurs bool) (words string, most time.Duration) {
 	running := slices.DeleteFunc(slices.Clone(g.members), func(pod *corev1.Pod) bool { return !runs(pod) || finished(pod) })
 	wanted := slices.ContainsFunc(g.sets, func(set *appsv1.StatefulSet) bool { return set.DeletionTimestamp == nil })
 	switch {
+	case g.orphaning:
+		return "", 0
 	case g.service == nil && !g.canBeTold():
 		return "", 0
 	case g.service == nil && (wanted || wasOurs && len(running) > 0):
@@ -215,7 +217,7 @@ func (j *judge) namesAtRest() string {
 
 // ownersWrong says whether a Service that is ours would go too early, or stay for ever.
 func (g *governed) ownersWrong() string {
-	if g.service == nil || !isOurs(g.service) || !g.canBeTold() {
+	if g.service == nil || !isOurs(g.service) || g.orphaning || !g.canBeTold() {
 		return ""
 	}
 	for _, set := range g.sets {

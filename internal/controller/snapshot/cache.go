@@ -22,6 +22,7 @@ const (
 	bySet       = "set"       // pods and revisions, by the sets they concern
 	byGoverning = "governing" // sets, by their governing Service
 	byCommon    = "common"    // Services that select by common labels, by the empty name
+	byOwner     = "owner"     // Services that were made here, by the sets that own them, or whose pods do
 )
 
 // Cache reads from the informers' stores, without copying.
@@ -112,12 +113,20 @@ func indexers(object client.Object) toolscache.Indexers {
 			return []string{o.(*appsv1.StatefulSet).Spec.ServiceName}
 		})}
 	case *corev1.Service:
-		return toolscache.Indexers{byCommon: index(func(o metav1.Object) []string {
-			if o.GetAnnotations()[plan.ServiceMark] != plan.CommonLabels {
-				return nil
-			}
-			return []string{""}
-		})}
+		return toolscache.Indexers{
+			byCommon: index(func(o metav1.Object) []string {
+				if o.GetAnnotations()[plan.ServiceMark] != plan.CommonLabels {
+					return nil
+				}
+				return []string{""}
+			}),
+			byOwner: index(func(o metav1.Object) []string {
+				if o.GetAnnotations()[plan.ServiceMark] == "" {
+					return nil
+				}
+				return ownersOf(o)
+			}),
+		}
 	}
 	return toolscache.Indexers{}
 }

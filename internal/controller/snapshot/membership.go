@@ -79,7 +79,7 @@ func (c *Cache) selecting(pod client.Object) []reconcile.Request {
 }
 
 // ownersOf names the sets that own a Service, by themselves or by their pods.
-func ownersOf(service client.Object) []string {
+func ownersOf(service metav1.Object) []string {
 	var sets []string
 	for _, ref := range service.GetOwnerReferences() {
 		switch ref.Kind {
