@@ -196,26 +196,58 @@ func TestWhoElseActsIsSeenInTheManagedFields(t *testing.T) {
 		{"a pod of ours", pod(plan.FieldManager), false},
 		{"a pod by hand", pod("kubectl-replace"), false},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t, web(1))
-			e := NewEngine(Surroundings{Client: w.API, Live: w.API, Recorder: w, Clock: w.Clock})
-			for _, list := range [][]client.Object{{web(1)}, {}} {
-				example := client.Object(&appsv1.StatefulSet{})
-				if len(list) == 0 {
-					example = &corev1.Pod{}
+		for _, relists := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, relists %t", test.name, relists), func(t *testing.T) {
+				w := newWorld(t, web(1))
+				e := w.engine()
+				calls, err := e.hears(test.is, relists)
+				if err != nil || len(calls) == 0 {
+					t.Fatalf("%v, %v: no set is reconciled", calls, err)
 				}
-				if _, err := e.Replace(example, list, "1"); err != nil {
-					t.Fatal(err)
+				result, err := e.Reconcile(t.Context(), webKey)
+				if held := err == nil && result.RequeueAfter == shortestHold && len(w.Writes) == 0; held != test.held {
+					t.Errorf("held: %t, want %t (%v, %v, %v)", held, test.held, result, err, w.Writes)
 				}
-			}
-			calls, err := e.Observe(test.is, false)
-			if err != nil || len(calls) == 0 {
-				t.Fatalf("%v, %v: no set is reconciled", calls, err)
-			}
-			result, err := e.Reconcile(t.Context(), webKey)
-			if held := err == nil && result.RequeueAfter == shortestHold && len(w.Writes) == 0; held != test.held {
-				t.Errorf("held: %t, want %t (%s)", held, test.held, fmt.Sprint(result, err, w.Writes))
-			}
-		})
+			})
+		}
 	}
+}
+
+// What the first lists show may be of a controller that has ended.
+func TestWhatTheFirstListsShowIsNoEvidence(t *testing.T) {
+	set := web(1)
+	set.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kube-controller-manager", Subresource: "status"}}
+	w := newWorld(t, web(1))
+	e := NewEngine(Surroundings{Client: w.API, Live: w.API, Recorder: w, Clock: w.Clock})
+	if _, err := e.Replace(&appsv1.StatefulSet{}, []client.Object{set}, "1"); err != nil {
+		t.Fatal(err)
+	}
+	if answer := e.reconciler.guard.MayAct("default"); answer.Why != "" {
+		t.Errorf("held: %s", answer.Why)
+	}
+}
+
+type hearing struct{ *Engine }
+
+// engine knows the set, and no pods.
+func (w *world) engine() hearing {
+	w.T.Helper()
+	e := NewEngine(Surroundings{Client: w.API, Live: w.API, Recorder: w, Clock: w.Clock})
+	_, err := e.Replace(&appsv1.StatefulSet{}, []client.Object{web(1)}, "1")
+	if err == nil {
+		_, err = e.Replace(&corev1.Pod{}, nil, "1")
+	}
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return hearing{e}
+}
+
+// hears has the engine hear of an object, by its watch or by the list that follows on a
+// watch that broke.
+func (e hearing) hears(is client.Object, relists bool) ([]Call, error) {
+	if relists {
+		return e.Replace(is, []client.Object{is}, "2")
+	}
+	return e.Observe(is, false)
 }

@@ -16,7 +16,7 @@ func TestAStatusThatAnotherWritesIsEvidence(t *testing.T) {
 	set, other := web("db"), web("db")
 	other.UID = "uid-other"
 	two := statusWritten(set, "kube-controller-manager", 0)
-	two.ManagedFields = append(two.ManagedFields, statusWritten(set, "rival", time.Second).ManagedFields...)
+	two.ManagedFields = append(two.ManagedFields, statusWritten(set, "rival", 0).ManagedFields...)
 	for name, test := range map[string]struct {
 		was, is *appsv1.StatefulSet
 		want    bool

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/controller/kinds"
+	"ordinal.dev/ordinal/internal/identity"
 )
 
 // wire is how objects come, and two ways to decode them: as a whole, and as the
@@ -157,6 +158,28 @@ func TestMostOfAPodIsNotDecoded(t *testing.T) {
 	want.Status.PodIP, want.Status.ContainerStatuses[0].Image = "", ""
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Random managers are no controllers.
+func TestWhoElseActsOnASetIsDecoded(t *testing.T) {
+	w, at := newWire(t), metav1.Unix(1, 0)
+	set, pod := web(3), identity.NewPod(web(3), &web(3).Spec.Template, "web-1", 0)
+	for subresource, object := range map[string]client.Object{"status": set, "": pod} {
+		object.SetManagedFields([]metav1.ManagedFieldsEntry{{
+			Manager: "intree", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "v1", Time: &at,
+			Subresource: subresource, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1("{}"),
+		}})
+	}
+	for _, object := range []client.Object{set, pod} {
+		picked, _, err := w.picked.Decode(w.encoded(t, object), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, got := stripped(object).GetManagedFields(), stripped(picked.(client.Object)).GetManagedFields()
+		if diff := cmp.Diff(want, got); diff != "" || len(want) != 1 {
+			t.Errorf("%T (-want +got):\n%s", object, diff)
+		}
 	}
 }
 
