@@ -134,7 +134,7 @@ func (r *root) alreadyUp(o *upOptions, l layout.Layout) error {
 }
 
 func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) error {
-	p := newProgress(r.out)
+	p, stop := newProgress(r.out), stopping{out: r.out}
 	// Who started this process starts it again; systemd does.
 	nobody := func() {}
 	err := r.serve(ctx, o, l, func(s instance.State) {
@@ -146,6 +146,7 @@ func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) 
 			p.show(s)
 		case instance.Stopping:
 			p.once("Stopping.")
+			stop.show(s)
 		}
 	}, nobody)
 	if err != nil && ctx.Err() == nil {
