@@ -132,11 +132,15 @@ func (k *Kubelet) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := k.connect(ctx, server, deps); err != nil {
+		return err
+	}
 	cri, err := newCRIProxy(k.Layout.KubeletSocket(), k.Layout.ContainerdSocket())
 	if err != nil {
 		return err
 	}
-	// Its loops go on until the process ends: without this they can start nothing.
+	// Its loops go on until the process ends: without these they can start nothing, and
+	// tell the API nothing.
 	defer context.AfterFunc(ctx, cri.Cut)()
 	defer cri.Cut()
 	return app.Run(ctx, server, deps, utilfeature.DefaultFeatureGate)
