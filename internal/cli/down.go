@@ -34,7 +34,9 @@ nothing of it on the machine but the data directory and the context in the kubec
 Until the last pod has stopped, the API server, names and Services answer. The next
 "ordinal up" brings every pod back with its data.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return r.down(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return untilSignal(c.Context(), func(ctx context.Context) error { return r.down(ctx, o) })
+		},
 	}
 	c.Flags().BoolVar(&o.purge, "purge", false, "also delete the data directory, after asking")
 	c.Flags().BoolVar(&o.yes, "yes", false, "do not ask")

@@ -35,6 +35,10 @@ const (
 	linesOfReason = 8
 )
 
+// NoController is what there is to know of a cluster whose configuration says so: that is
+// kept for its next start.
+const NoController = "no StatefulSet controller runs, since --no-controller was given, now or at an earlier start; `ordinal down` and then `ordinal up --no-controller=false` bring it back"
+
 // Cluster is a running cluster.
 type Cluster struct {
 	cfg     config.Config
@@ -67,6 +71,9 @@ func Start(ctx context.Context, cfg config.Config, log logr.Logger, report func(
 	c := &Cluster{cfg: cfg, layout: l, pki: newPKI(l.PKI()), log: log, journal: newJournal(l, log, report), release: release}
 	c.parts = supervisor.New(c.journal.part)
 	notes := endOf(l)
+	if cfg.NoController {
+		notes = append(notes, NoController)
+	}
 	c.journal.set(func(s *instance.State) { s.Nodes, s.Domain, s.Notes = cfg.Nodes(), cfg.Domain, notes })
 	if err := c.start(ctx); err != nil {
 		c.Fail(err)

@@ -1,0 +1,37 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+)
+
+// asksToEnd are the signals that ask a process to end: of a person, of a service manager,
+// and of a terminal that is gone. They end every command at once, kubectl's among them,
+// but for those that have something to bring to an end, and run in untilSignal or
+// untilTold.
+var asksToEnd = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+
+// untilSignal runs a command with a context that ends with the first signal that asks for
+// it. The second one ends the process.
+func untilSignal(ctx context.Context, run func(context.Context) error) error {
+	ctx, stop := signal.NotifyContext(ctx, heeded()...)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	return run(ctx)
+}
+
+// untilTold is untilSignal for the cluster's own process: no second signal keeps it from
+// stopping pods in their time.
+func untilTold(ctx context.Context, run func(context.Context) error) error {
+	ctx, stop := signal.NotifyContext(ctx, heeded()...)
+	defer stop()
+	return run(ctx)
+}
+
+// heeded leaves out what whoever started this process has it ignore, as nohup does.
+func heeded() []os.Signal {
+	return slices.DeleteFunc(slices.Clone(asksToEnd), signal.Ignored)
+}
