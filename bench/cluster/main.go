@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -21,7 +22,7 @@ func main() {
 	runs := flag.Int("runs", 5, "how often each duration is measured")
 	binary := flag.String("ordinal", "bin/ordinal", "the program to measure")
 	image := flag.String("image", "bin/my-image.tar", "the image that the manifest names")
-	manifest := flag.String("manifest", "examples/statefulset.yaml", "the StatefulSet to apply")
+	manifest := flag.String("manifest", "", "the StatefulSet to apply; empty for examples/statefulset.yaml, or counter.yaml to restart")
 	restarts := flag.Int("restarts", 0, "measure so many restarts of pods with claims, and nothing else")
 	atATime := flag.Int("at-a-time", 4, "how many pods restart at a time")
 	flag.Parse()
@@ -30,8 +31,10 @@ func main() {
 	defer stop()
 	err := onCluster(ctx, *binary, *manifest, func(c cluster) error {
 		if *restarts > 0 {
+			c.manifest = cmp.Or(c.manifest, "examples/counter.yaml")
 			return c.benchRestarts(ctx, *restarts, *atATime, *image)
 		}
+		c.manifest = cmp.Or(c.manifest, "examples/statefulset.yaml")
 		return c.bench(ctx, *runs, *image)
 	})
 	if err != nil {

@@ -33,7 +33,8 @@ const (
 )
 
 // benchRestarts restarts pods that have a claim each, n times in all and a few at a time,
-// and prints how long they took.
+// and prints how long they took. Their manifest must have a readiness probe: a program
+// that has only just started may not heed SIGTERM yet, and would use up its grace period.
 func (c cluster) benchRestarts(ctx context.Context, n, atATime int, image string) error {
 	if err := c.first(ctx, image); err != nil {
 		return err
@@ -45,10 +46,11 @@ func (c cluster) benchRestarts(ctx context.Context, n, atATime int, image string
 	if err != nil {
 		return err
 	}
-	if err := c.createParallel(ctx, client, atATime); err != nil {
+	name, err := c.createParallel(ctx, client, atATime)
+	if err != nil {
 		return err
 	}
-	took, err := restartAll(ctx, client, n, atATime)
+	took, err := restartAll(ctx, client, name, n, atATime)
 	if err != nil {
 		return err
 	}
@@ -61,30 +63,30 @@ func (c cluster) benchRestarts(ctx context.Context, n, atATime int, image string
 }
 
 // createParallel creates the manifest's set with as many pods, none of which waits for
-// another, and returns when they are Ready.
-func (c cluster) createParallel(ctx context.Context, client kubernetes.Interface, pods int) error {
+// another, and returns its name when they are Ready.
+func (c cluster) createParallel(ctx context.Context, client kubernetes.Interface, pods int) (name string, err error) {
 	manifest, err := os.ReadFile(c.manifest)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var s appsv1.StatefulSet
 	if err := yaml.UnmarshalStrict(manifest, &s); err != nil {
-		return fmt.Errorf("reading %s: %w", c.manifest, err)
+		return "", fmt.Errorf("reading %s: %w", c.manifest, err)
 	}
 	s.Spec.PodManagementPolicy, s.Spec.Replicas = appsv1.ParallelPodManagement, new(int32(pods))
 	if _, err := client.AppsV1().StatefulSets(metav1.NamespaceDefault).Create(ctx, &s, metav1.CreateOptions{}); err != nil {
-		return err
+		return "", err
 	}
-	return awaitPods(ctx, client, func(ready map[string]types.UID) bool { return len(ready) == pods })
+	return s.Name, awaitPods(ctx, client, func(ready map[string]types.UID) bool { return len(ready) == pods })
 }
 
 // restartAll restarts the set's pods n times in all, each again as soon as it is Ready, and
 // returns how long every restart took.
-func restartAll(ctx context.Context, client kubernetes.Interface, n, pods int) ([]time.Duration, error) {
+func restartAll(ctx context.Context, client kubernetes.Interface, set string, n, pods int) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	lanes, ctx := errgroup.WithContext(ctx)
-	ready := watchReady(ctx, client, pods)
+	ready := watchReady(ctx, client, set, pods)
 	var begun, done atomic.Int64
 	took := make([][]time.Duration, pods)
 	for i, uids := range ready {
@@ -112,7 +114,7 @@ func restartAll(ctx context.Context, client kubernetes.Interface, n, pods int) (
 }
 
 // watchReady yields, for the pod of each ordinal, the UID of what is Ready under its name.
-func watchReady(ctx context.Context, client kubernetes.Interface, pods int) []chan types.UID {
+func watchReady(ctx context.Context, client kubernetes.Interface, set string, pods int) []chan types.UID {
 	ready := make([]chan types.UID, pods)
 	byName := map[string]chan types.UID{}
 	for i := range ready {

@@ -17,7 +17,7 @@ var asksToEnd = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 // untilSignal runs a command with a context that ends with the first signal that asks for
 // it. The second one ends the process.
 func untilSignal(ctx context.Context, run func(context.Context) error) error {
-	ctx, stop := signal.NotifyContext(ctx, heeded()...)
+	ctx, stop := withSignals(ctx)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 	return run(ctx)
@@ -26,12 +26,16 @@ func untilSignal(ctx context.Context, run func(context.Context) error) error {
 // untilTold is untilSignal for the cluster's own process: no second signal keeps it from
 // stopping pods in their time.
 func untilTold(ctx context.Context, run func(context.Context) error) error {
-	ctx, stop := signal.NotifyContext(ctx, heeded()...)
+	ctx, stop := withSignals(ctx)
 	defer stop()
 	return run(ctx)
 }
 
-// heeded leaves out what whoever started this process has it ignore, as nohup does.
-func heeded() []os.Signal {
-	return slices.DeleteFunc(slices.Clone(asksToEnd), signal.Ignored)
+// withSignals leaves out what whoever started this process has it ignore, as nohup does.
+func withSignals(ctx context.Context) (context.Context, context.CancelFunc) {
+	heeded := slices.DeleteFunc(slices.Clone(asksToEnd), signal.Ignored)
+	if len(heeded) == 0 { // which would be all signals
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, heeded...)
 }

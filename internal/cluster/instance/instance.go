@@ -60,9 +60,11 @@ type State struct {
 	LogTail   []string  `json:"logTail,omitempty"` // its last lines when Error happened
 }
 
-// Doing and Done are lines of progress.
+// Doing is a line of progress about what is not over yet, or one of several.
 func Doing(what string) string { return "… " + what }
-func Done(what string) string  { return "✓ " + what }
+
+// Done is a line of progress about what is over.
+func Done(what string) string { return "✓ " + what }
 
 // Part is one component of the cluster.
 type Part struct {
