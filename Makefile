@@ -142,6 +142,11 @@ bench-cluster: build image ## Measure the single-machine cluster: start, roll-ou
 	@$(STEP) "build the benchmark" go build -o bin/bench-cluster ./bench/cluster
 	@bin/bench-cluster
 
+.PHONY: bench-restarts
+bench-restarts: build image ## Measure RESTARTS restarts (1000) of pods with claims, the slowest among them. Needs root
+	@$(STEP) "build the benchmark" go build -o bin/bench-cluster ./bench/cluster
+	@bin/bench-cluster -restarts $(or $(RESTARTS),1000)
+
 .PHONY: clean
 clean: ## Remove what was built (not the Go build cache, not a cluster's data)
 	rm -rf bin $(PAYLOAD)/*.zst $(PAYLOAD)/digests.txt

@@ -3,10 +3,12 @@
 // back, and what it costs when nothing happens.
 //
 // It drives bin/ordinal on a data directory of its own and prints a table of
-// medians, with the targets beside them.
+// medians, with the targets beside them. With -restarts it restarts pods with claims
+// instead, and prints how long the quickest, the usual and the slowest took.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -20,18 +22,29 @@ func main() {
 	runs := flag.Int("runs", 5, "how often each duration is measured")
 	binary := flag.String("ordinal", "bin/ordinal", "the program to measure")
 	image := flag.String("image", "bin/my-image.tar", "the image that the manifest names")
-	manifest := flag.String("manifest", "examples/statefulset.yaml", "the StatefulSet to apply")
+	manifest := flag.String("manifest", "", "the StatefulSet to apply; empty for examples/statefulset.yaml, or counter.yaml to restart")
+	restarts := flag.Int("restarts", 0, "measure so many restarts of pods with claims, and nothing else")
+	atATime := flag.Int("at-a-time", 4, "how many pods restart at a time")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench(ctx, *runs, *binary, *image, *manifest); err != nil {
+	err := onCluster(ctx, *binary, *manifest, func(c cluster) error {
+		if *restarts > 0 {
+			c.manifest = cmp.Or(c.manifest, "examples/counter.yaml")
+			return c.benchRestarts(ctx, *restarts, *atATime, *image)
+		}
+		c.manifest = cmp.Or(c.manifest, "examples/statefulset.yaml")
+		return c.bench(ctx, *runs, *image)
+	})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(ctx context.Context, runs int, binary, image, manifest string) error {
+// onCluster runs a benchmark on a data directory of its own, and leaves no cluster.
+func onCluster(ctx context.Context, binary, manifest string, run func(cluster) error) error {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return err
@@ -44,7 +57,10 @@ func bench(ctx context.Context, runs int, binary, image, manifest string) error 
 	c := cluster{binary: binary, dir: dir, manifest: manifest}
 	// A start that fails half-way, or an interrupt, must not leave a cluster.
 	defer func() { _, _ = c.ordinal(context.WithoutCancel(ctx), "down") }()
+	return run(c)
+}
 
+func (c cluster) bench(ctx context.Context, runs int, image string) error {
 	fmt.Println("first start, which unpacks and makes certificates; not measured")
 	if err := c.first(ctx, image); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -27,7 +28,7 @@ func (r *root) newController() *cobra.Command {
 				return fmt.Errorf("there is no cluster to run against, give --kubeconfig: %w", err)
 			}
 			options.Logger = klog.Background()
-			return controller.Run(c.Context(), config, options)
+			return untilSignal(c.Context(), func(ctx context.Context) error { return controller.Run(ctx, config, options) })
 		},
 	}
 	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "file that says which cluster; empty for the one this runs in")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -16,7 +17,6 @@ import (
 	"ordinal.dev/ordinal/internal/cluster"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
-	"ordinal.dev/ordinal/internal/cluster/supervisor"
 )
 
 type downOptions struct {
@@ -29,11 +29,14 @@ func (r *root) newDown() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "down",
 		Short: "Stop the cluster; data stays",
-		Long: `Stop all pods gracefully, then every part of the cluster, and leave nothing of it
-on the machine but the data directory and the context in the kubeconfig. The next
+		Long: `Stop all pods, each within its grace period, then every part of the cluster, and leave
+nothing of it on the machine but the data directory and the context in the kubeconfig.
+Until the last pod has stopped, the API server, names and Services answer. The next
 "ordinal up" brings every pod back with its data.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return r.down(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return untilSignal(c.Context(), func(ctx context.Context) error { return r.down(ctx, o) })
+		},
 	}
 	c.Flags().BoolVar(&o.purge, "purge", false, "also delete the data directory, after asking")
 	c.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
@@ -92,7 +95,7 @@ func (r *root) takeDown(ctx context.Context, l layout.Layout, purge bool) error 
 		if data, remains, err := cluster.Find(l); err == nil && !data && !remains {
 			return nil // somebody else has, and deleted the data
 		}
-		err := cluster.Teardown(ctx, l, purge, func(what string) { fmt.Fprintf(r.out, "  … %s\n", what) })
+		err := cluster.Teardown(ctx, l, purge, func(what string) { fmt.Fprintf(r.out, "  %s\n", instance.Doing(what)) })
 		switch {
 		case errors.As(err, new(*instance.InUse)): // somebody else was faster, and is waited for
 		case err != nil:
@@ -115,12 +118,12 @@ func (r *root) confirmPurge(l layout.Layout) error {
 	return nil
 }
 
-// stopProcess asks the cluster's process to end, and shows its parts ending. One that is
-// stopping already, as another `down` is, is waited for.
+// stopProcess asks the cluster's process to end, and shows what it does meanwhile. One that
+// is stopping already, as another `down` is, is waited for.
 func (r *root) stopProcess(ctx context.Context, l layout.Layout) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	asked, said := 0, map[string]bool{}
+	asked, shown := 0, stopping{out: r.out}
 	for instance.Alive(l) {
 		s, err := instance.Read(l)
 		switch pid, role := instance.Holder(l); {
@@ -139,15 +142,28 @@ func (r *root) stopProcess(ctx context.Context, l layout.Layout) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.New("interrupted; the cluster is still stopping")
+			return errors.New("interrupted; the cluster goes on stopping: run `ordinal down` again to wait for that, and to clear the machine")
 		case <-tick.C:
 		}
-		for _, p := range s.Parts {
-			if p.Phase == string(supervisor.Stopped) && !said[p.Name] {
-				said[p.Name] = true
-				fmt.Fprintf(r.out, "  ✓ stopped %s\n", p.Name)
-			}
-		}
+		shown.show(s)
+	}
+	if s, err := instance.Read(l); err == nil && asked != 0 {
+		shown.show(s)
 	}
 	return nil
+}
+
+// stopping shows how far a process is with stopping the cluster, each line once.
+type stopping struct {
+	out        io.Writer
+	pid, shown int
+}
+
+func (p *stopping) show(s instance.State) {
+	if s.PID != p.pid {
+		p.pid, p.shown = s.PID, 0
+	}
+	for ; p.shown < len(s.Progress); p.shown++ {
+		fmt.Fprintf(p.out, "  %s\n", s.Progress[p.shown])
+	}
 }

@@ -37,13 +37,15 @@ names my-image, docker.io/library/my-image or either with :latest.`,
 			if name != "" && len(paths) > 1 {
 				return fmt.Errorf("--name is for one archive: load the %d one by one", len(paths))
 			}
-			return r.withImages(func(l layout.Layout, store *images.Store) error {
-				for _, path := range paths {
-					if err := r.load(c.Context(), l, store, images.Load{Path: path, Name: name}); err != nil {
-						return err
+			return untilSignal(c.Context(), func(ctx context.Context) error {
+				return r.withImages(func(l layout.Layout, store *images.Store) error {
+					for _, path := range paths {
+						if err := r.load(ctx, l, store, images.Load{Path: path, Name: name}); err != nil {
+							return err
+						}
 					}
-				}
-				return nil
+					return nil
+				})
 			})
 		},
 	}

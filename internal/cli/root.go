@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -38,14 +36,12 @@ var errSaid = errors.New("said")
 // Run runs the command line and returns the exit code.
 func Run(args []string, in, out, errs *os.File) int {
 	r := &root{streams: streams{in, out, errs}}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	command := r.command()
 	command.SetArgs(args[1:])
 	command.SetIn(in)
 	command.SetOut(out)
 	command.SetErr(errs)
-	if err := command.ExecuteContext(ctx); err != nil {
+	if err := command.ExecuteContext(context.Background()); err != nil {
 		if !errors.Is(err, errSaid) {
 			fmt.Fprintln(errs, "ordinal: "+err.Error())
 		}

@@ -121,6 +121,9 @@ func (r *root) printReport(rep report) error {
 			fmt.Fprintf(r.out, "  %s\n", line)
 		}
 	}
+	if n := len(rep.Progress); n > 0 && rep.Phase == instance.Stopping {
+		fmt.Fprintf(r.out, "  %s\n", rep.Progress[n-1])
+	}
 	for _, n := range rep.Notes {
 		fmt.Fprintf(r.out, "Note: %s.\n", n)
 	}

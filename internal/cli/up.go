@@ -130,11 +130,14 @@ func (r *root) alreadyUp(o *upOptions, l layout.Layout) error {
 		fmt.Fprintf(r.out, "Note: %s.\n", unmerged(o.kubeconfig, err))
 	}
 	fmt.Fprintf(r.out, "The cluster in %s is already up, since %s (process %d); nothing to do.\n", l.Root, s.StartedAt.Format(time.DateTime), s.PID)
+	if o.cfg.NoController {
+		fmt.Fprintf(r.out, "Note: %s.\n", cluster.NoController)
+	}
 	return nil
 }
 
 func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) error {
-	p := newProgress(r.out)
+	p, stop := newProgress(r.out), stopping{out: r.out}
 	// Who started this process starts it again; systemd does.
 	nobody := func() {}
 	err := r.serve(ctx, o, l, func(s instance.State) {
@@ -146,6 +149,7 @@ func (r *root) upForeground(ctx context.Context, o *upOptions, l layout.Layout) 
 			p.show(s)
 		case instance.Stopping:
 			p.once("Stopping.")
+			stop.show(s)
 		}
 	}, nobody)
 	if err != nil && ctx.Err() == nil {

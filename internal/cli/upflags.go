@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -38,7 +39,13 @@ func (r *root) newUp() *cobra.Command {
 		Short: "Start the cluster",
 		Long:  upLong,
 		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return r.up(c.Context(), &o, c.Flags().Changed) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			until := untilSignal
+			if o.foreground || o.detached {
+				until = untilTold
+			}
+			return until(c.Context(), func(ctx context.Context) error { return r.up(ctx, &o, c.Flags().Changed) })
+		},
 	}
 	f := c.Flags()
 	f.BoolVar(&o.foreground, "foreground", false, "stay in the foreground, as systemd wants it; Ctrl-C stops everything")

@@ -2,12 +2,10 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +17,6 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
-	"ordinal.dev/ordinal/internal/cluster/logs"
-	"ordinal.dev/ordinal/internal/cluster/mounts"
 	"ordinal.dev/ordinal/internal/cluster/node"
 	"ordinal.dev/ordinal/internal/cluster/payload"
 	"ordinal.dev/ordinal/internal/cluster/pki"
@@ -39,6 +35,10 @@ const (
 	linesOfReason = 8
 )
 
+// NoController is what there is to know of a cluster whose configuration says so: that is
+// kept for its next start.
+const NoController = "no StatefulSet controller runs, since --no-controller was given, now or at an earlier start; `ordinal down` and then `ordinal up --no-controller=false` bring it back"
+
 // Cluster is a running cluster.
 type Cluster struct {
 	cfg     config.Config
@@ -48,6 +48,7 @@ type Cluster struct {
 	log     logr.Logger
 	journal *journal
 	parts   *supervisor.Supervisor
+	work    []supervisor.Part // ends before the pods do
 	release func()
 }
 
@@ -70,6 +71,9 @@ func Start(ctx context.Context, cfg config.Config, log logr.Logger, report func(
 	c := &Cluster{cfg: cfg, layout: l, pki: newPKI(l.PKI()), log: log, journal: newJournal(l, log, report), release: release}
 	c.parts = supervisor.New(c.journal.part)
 	notes := endOf(l)
+	if cfg.NoController {
+		notes = append(notes, NoController)
+	}
 	c.journal.set(func(s *instance.State) { s.Nodes, s.Domain, s.Notes = cfg.Nodes(), cfg.Domain, notes })
 	if err := c.start(ctx); err != nil {
 		c.Fail(err)
@@ -106,32 +110,6 @@ func (c *Cluster) RESTConfig() (*rest.Config, error) {
 
 // Failed yields the first failure of a part of the running cluster.
 func (c *Cluster) Failed() <-chan error { return c.parts.Failed() }
-
-// Stop ends every part in order. Containers go on: Teardown ends them, in a
-// process in which no kubelet can start them again.
-func (c *Cluster) Stop() {
-	c.journal.set(func(s *instance.State) { s.Phase = instance.Stopping })
-	c.stop(func(s *instance.State) { s.Phase = instance.Stopped })
-}
-
-// Fail is Stop after a part has failed; what is read of the cluster then says
-// why.
-func (c *Cluster) Fail(err error) {
-	log := c.logOf(err)
-	// Read now: stopping says a lot, and none of it is the reason.
-	last := logs.LastLines(log, linesOfReason)
-	c.stop(func(s *instance.State) {
-		s.Phase, s.Error, s.Log, s.LogTail = instance.Failed, err.Error(), log, last
-	})
-}
-
-func (c *Cluster) stop(last func(*instance.State)) {
-	if late := c.parts.Stop(stopPatience); len(late) > 0 {
-		c.log.Info("some parts did not end in time", "parts", late)
-	}
-	c.journal.set(last)
-	c.release()
-}
 
 func (c *Cluster) start(ctx context.Context) error {
 	if err := c.makeDirs(); err != nil {
@@ -302,20 +280,14 @@ func (c *Cluster) startStages(ctx context.Context, api net.Listener) error {
 			c.log.Error(err, "the status of pods that stopped says that they are ready until the kubelet has started them")
 		}
 	}
-	rest, err := c.workStage(ca, admin, storage)
+	if c.work, err = c.workers(ca, admin, storage); err != nil {
+		return err
+	}
+	network, err := c.network()
 	if err != nil {
 		return err
 	}
-	return c.parts.Start(ctx, patience, rest...)
-}
-
-// logOf is the file that says more about a failure.
-func (c *Cluster) logOf(err error) string {
-	var failed *supervisor.Error
-	if errors.As(err, &failed) && (failed.Part == "containerd" || failed.Part == "etcd") {
-		return c.layout.Log(failed.Part)
-	}
-	return c.layout.Log("ordinal")
+	return c.parts.Start(ctx, patience, append(network, c.work...)...)
 }
 
 // address is where everything of this cluster listens.
@@ -324,61 +296,4 @@ func (c *Cluster) address() netip.Addr {
 		return netip.MustParseAddr("127.0.0.1")
 	}
 	return node.Gateway(c.cfg.PodCIDR)
-}
-
-// Find reports what there is to take down: a data directory, or what a cluster has
-// left on the machine after its data directory was deleted.
-func Find(l layout.Layout) (data, remains bool, err error) {
-	if _, err := os.Stat(l.VersionFile()); !errors.Is(err, os.ErrNotExist) {
-		return err == nil, false, err
-	}
-	owner, err := node.Owner()
-	return false, err == nil && owner == l.Root, nil // a bridge of somebody else's is not ours to judge
-}
-
-// Teardown removes what a cluster left on the machine, other than its data.
-// The cluster's process must have ended. Until it is done this process holds the
-// lock and says that it is stopping the cluster, so that nobody takes it for one that
-// waits to start it; afterwards nobody starts it again by itself. With purge the data
-// goes too.
-func Teardown(ctx context.Context, l layout.Layout, purge bool, report func(string)) error {
-	release, err := instance.Acquire(l, instance.Down)
-	if err != nil {
-		return err
-	}
-	defer release()
-	state, err := instance.Read(l)
-	if err != nil {
-		report(err.Error())
-	}
-	say := func(phase instance.Phase, reason string) {
-		state.PID, state.Phase, state.Error, state.LogTail = os.Getpid(), phase, reason, nil
-		if err := instance.Write(l, state); err != nil { // a full disk keeps nobody from stopping
-			report(fmt.Sprintf("the state file cannot be written: %v", err))
-		}
-	}
-	say(instance.Stopping, "")
-	if err := node.Teardown(ctx, l, report); err != nil {
-		say(instance.Stopped, "some of it is left on the machine: "+err.Error())
-		return err
-	}
-	say(instance.Stopped, "")
-	if purge {
-		return deleteData(l)
-	}
-	return nil
-}
-
-// deleteData refuses while something else is mounted in a volume for instance, since that
-// would be emptied too.
-func deleteData(l layout.Layout) error {
-	mounted, err := mounts.Below(l.Root)
-	if err != nil {
-		return err
-	}
-	mounted = slices.DeleteFunc(mounted, func(point string) bool { return slices.Contains(l.Entries(), point) }) // disks for a cluster's data
-	if len(mounted) > 0 {
-		return fmt.Errorf("nothing is deleted, since something else is mounted in the data directory: unmount %s", strings.Join(mounted, ", "))
-	}
-	return instance.Delete(l)
 }

@@ -52,11 +52,20 @@ func (j *journal) part(e supervisor.Event) {
 			p.ReadyIn = e.At.Sub(p.Since)
 		}
 		p.Phase, p.Since, p.Detail = string(e.Phase), e.At, ""
+		if e.Phase == supervisor.Stopped && s.Phase == instance.Stopping {
+			s.Progress = append(s.Progress, instance.Done("stopped "+e.Part))
+		}
 		if e.Err != nil {
 			p.Detail = e.Err.Error()
 			j.log.Error(e.Err, "a part of the cluster does not work", "part", e.Part)
 		}
 	})
+}
+
+// say records what is being done about the stop.
+func (j *journal) say(what string) {
+	j.log.Info("Stopping", "progress", what)
+	j.set(func(s *instance.State) { s.Progress = append(s.Progress, instance.Doing(what)) })
 }
 
 func find(s *instance.State, name string) *instance.Part {

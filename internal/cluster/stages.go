@@ -106,9 +106,9 @@ func (c *Cluster) apiServer(listener net.Listener) supervisor.Part {
 	}
 }
 
-// workStage is what works through the API; storage is a part of it that had to be
-// made before.
-func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config, storage supervisor.Part) ([]supervisor.Part, error) {
+// workers are what could start a container, or have one started; storage is one of them
+// that had to be made before. They end before the pods do.
+func (c *Cluster) workers(ca *pki.Authority, admin *rest.Config, storage supervisor.Part) ([]supervisor.Part, error) {
 	parts := []supervisor.Part{
 		&controlplane.Controllers{
 			Kubeconfig:  c.layout.KubeconfigFor(controlplane.ControllersCert),
@@ -135,7 +135,7 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config, storage super
 		}
 		return append(parts, nodes), nil
 	}
-	parts = append(parts, node.NewKubelet(node.Kubelet{
+	return append(parts, node.NewKubelet(node.Kubelet{
 		Layout:     c.layout,
 		PKI:        c.pki,
 		Authority:  ca.CertFile(),
@@ -145,12 +145,20 @@ func (c *Cluster) workStage(ca *pki.Authority, admin *rest.Config, storage super
 		Domain:     c.cfg.Domain,
 		DNS:        c.address(),
 		ClientCert: controlplane.KubeletClientCert,
-	}))
+	})), nil
+}
+
+// network is what pods ask, beside the API server, until they have ended: names and
+// Services.
+func (c *Cluster) network() ([]supervisor.Part, error) {
+	if c.cfg.Simulated() {
+		return nil, nil
+	}
 	names, err := c.names()
 	if err != nil {
 		return nil, err
 	}
-	parts = append(parts, names)
+	parts := []supervisor.Part{names}
 	if node.LacksForServices() == "" {
 		parts = append(parts, &node.Proxy{Kubeconfig: c.layout.KubeconfigFor(proxyIdentity), PodCIDR: c.cfg.PodCIDR})
 	}

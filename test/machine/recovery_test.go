@@ -187,7 +187,9 @@ func TestAClusterTakenDownAfterItsProcessWasKilledStaysDown(t *testing.T) {
 	p := newPatient(t, rig.Dir(t))
 	p.StopWatching()
 	p.Must(syscall.Kill(p.status().PID, syscall.SIGKILL))
-	p.cluster.Run(t, "down")
+	if said := p.cluster.Run(t, "down"); !strings.Contains(said, "no API server answers") {
+		t.Errorf("`ordinal down` does not say what the pods stop without:\n%s", said)
+	}
 	p.Must(eventually(func() error {
 		s := &soak{cluster: p.cluster}
 		waiting, err := standby(s)

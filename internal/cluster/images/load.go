@@ -54,6 +54,9 @@ func (s *Store) receive(ctx context.Context, read func(context.Context, *archive
 		defer os.RemoveAll(s.incomingDir())
 		a := newArchive(s.incomingDir())
 		if err := read(ctx, a); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err() // why it failed
+			}
 			return err
 		}
 		// The last chance to stop: what follows takes no time.
@@ -82,6 +85,7 @@ func (l Load) read(ctx context.Context, a *archive) error {
 		return err
 	}
 	defer from.Close()
+	defer context.AfterFunc(ctx, func() { _ = from.Close() })() // a read of a pipe would go on for ever
 	info, err := from.Stat()
 	if err != nil {
 		return err

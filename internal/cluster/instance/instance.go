@@ -53,11 +53,18 @@ type State struct {
 	Nodes     string    `json:"nodes,omitempty"`
 	Domain    string    `json:"domain,omitempty"`
 	Parts     []Part    `json:"parts"`
-	Notes     []string  `json:"notes,omitempty"` // what does not work here, and why
+	Notes     []string  `json:"notes,omitempty"`    // what does not work here, and why
+	Progress  []string  `json:"progress,omitempty"` // what has been done to stop it, a line each
 	Error     string    `json:"error,omitempty"`
 	Log       string    `json:"log,omitempty"`     // where to read more about Error
 	LogTail   []string  `json:"logTail,omitempty"` // its last lines when Error happened
 }
+
+// Doing is a line of progress about what is not over yet, or one of several.
+func Doing(what string) string { return "… " + what }
+
+// Done is a line of progress about what is over.
+func Done(what string) string { return "✓ " + what }
 
 // Part is one component of the cluster.
 type Part struct {

@@ -76,6 +76,9 @@ func (l Layout) ShimSockets() string { return l.path("run", "s") }
 // ContainerdSocket is the CRI endpoint.
 func (l Layout) ContainerdSocket() string { return l.path("run", "containerd.sock") }
 
+// KubeletSocket is where the kubelet finds containerd.
+func (l Layout) KubeletSocket() string { return l.path("run", "kubelet.sock") }
+
 // ContainerdPID is the process id of the containerd of this cluster.
 func (l Layout) ContainerdPID() string { return l.path("run", "containerd.pid") }
 

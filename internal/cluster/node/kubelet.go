@@ -117,7 +117,7 @@ func (k *Kubelet) knowsPods(ctx context.Context, api kubernetes.Interface) error
 	return nil
 }
 
-// Run implements supervisor.Part.
+// Run implements supervisor.Part. When it has returned, no container is started any more.
 func (k *Kubelet) Run(ctx context.Context) error {
 	// Upstream's only knob for a path that is otherwise outside of our
 	// data directory.
@@ -132,6 +132,17 @@ func (k *Kubelet) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := k.connect(ctx, server, deps); err != nil {
+		return err
+	}
+	cri, err := newCRIProxy(k.Layout.KubeletSocket(), k.Layout.ContainerdSocket())
+	if err != nil {
+		return err
+	}
+	// Its loops go on until the process ends: without these they can start nothing, and
+	// tell the API nothing.
+	defer context.AfterFunc(ctx, cri.Cut)()
+	defer cri.Cut()
 	return app.Run(ctx, server, deps, utilfeature.DefaultFeatureGate)
 }
 
@@ -152,7 +163,7 @@ func (k *Kubelet) setConfig(c *kubeletconfig.KubeletConfiguration) {
 	c.Authentication.Webhook.Enabled = true
 	c.Authorization.Mode = kubeletconfig.KubeletAuthorizationModeWebhook
 
-	c.ContainerRuntimeEndpoint = "unix://" + k.Layout.ContainerdSocket()
+	c.ContainerRuntimeEndpoint = "unix://" + k.Layout.KubeletSocket()
 	c.CgroupDriver, c.CgroupRoot = "cgroupfs", Cgroup
 	c.FailCgroupV1, c.FailSwapOn = false, false
 	c.PodLogsDir = k.Layout.PodLogs()

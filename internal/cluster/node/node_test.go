@@ -60,7 +60,11 @@ func TestPreStopHookRunsFirstAndItsFailureStopsNothing(t *testing.T) {
 	}}
 	var r runtime
 	var said []string
-	if err := stopContainer(t.Context(), &r, c, "", func(line string) { said = append(said, line) }); err != nil {
+	stop := containerStop{
+		container: c, until: time.Now().Add(10 * time.Second),
+		turn: func(context.Context, *runtimeapi.Container) {}, report: func(line string) { said = append(said, line) },
+	}
+	if err := stop.do(t.Context(), &r); err != nil {
 		t.Error(err)
 	}
 	if want := []string{"exec c [flush]", "stop c 10"}; !slices.Equal(r.asked, want) {

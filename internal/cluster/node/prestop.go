@@ -37,18 +37,32 @@ type stopper interface {
 	StopContainer(ctx context.Context, container string, timeout int64) error
 }
 
-// stopContainer runs the container's preStop hook and stops it, both within the
-// pod's grace period, as the kubelet would. A hook that fails is told of, and
-// keeps nothing from stopping.
-func stopContainer(ctx context.Context, cri stopper, c *runtimeapi.Container, address string, report func(string)) error {
-	began, grace := time.Now(), grace(c)
-	hook, cancel := context.WithTimeout(ctx, grace)
-	defer cancel()
-	if err := preStop(hook, cri, c, address); err != nil {
-		report(fmt.Sprintf("container %s: %v", c.GetMetadata().GetName(), err))
+// A containerStop stops a container of a pod.
+type containerStop struct {
+	container *runtimeapi.Container
+	address   string    // the pod's
+	until     time.Time // the end of the pod's grace period
+	turn      func(context.Context, *runtimeapi.Container)
+	report    func(string)
+}
+
+// do runs the container's preStop hook, awaits its turn and stops it, all within the pod's
+// grace period, as the kubelet would. A hook that fails is told of, and keeps nothing from
+// stopping.
+func (s containerStop) do(ctx context.Context, cri stopper) error {
+	least := min(grace(s.container), leastGrace)
+	until := s.until
+	if soonest := time.Now().Add(least); until.Before(soonest) {
+		until = soonest
 	}
-	left := max(grace-time.Since(began), min(grace, leastGrace))
-	return cri.StopContainer(ctx, c.Id, int64(left.Round(time.Second).Seconds()))
+	within, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	if err := preStop(within, cri, s.container, s.address); err != nil {
+		s.report(fmt.Sprintf("container %s: %s", s.container.GetMetadata().GetName(), strings.Join(strings.Fields(err.Error()), " ")))
+	}
+	s.turn(within, s.container)
+	left := max(time.Until(until), least)
+	return cri.StopContainer(ctx, s.container.Id, int64(left.Round(time.Second).Seconds()))
 }
 
 func preStop(ctx context.Context, cri stopper, c *runtimeapi.Container, address string) error {

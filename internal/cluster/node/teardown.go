@@ -29,7 +29,10 @@ func Teardown(ctx context.Context, l layout.Layout, report func(string)) error {
 		}
 	}
 	if RunningContainerd(l) != 0 {
-		try("stopping pods", stopPods(ctx, l, report))
+		try("stopping pods", StopPods(ctx, l, nil, report))
+	}
+	if ctx.Err() != nil { // without containerd, pods would be ended with no hook, and late
+		return errors.New("interrupted while pods stop")
 	}
 	runtime := func() ([]int, error) { return processesOf(l.Bin()) }
 	try("stopping containerd", endProcesses("of the container runtime", runtime, 5*time.Second, report))

@@ -3,15 +3,16 @@
 //
 // It promises: a stage begins only when every part of the one before is ready;
 // the first part that fails is named, and the failure reaches the caller once;
-// Stop returns when every part has returned or its patience is used up. It
-// never restarts a part: most of Kubernetes' components may run only once in a
-// process, so a dead part ends the process and the next start begins clean.
+// Stop, and End for some of the parts, return when these have returned or patience is
+// used up. It never restarts a part: most of Kubernetes' components may run only once
+// in a process, so a dead part ends the process and the next start begins clean.
 package supervisor
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -166,6 +167,24 @@ func (s *Supervisor) awaitReady(ctx context.Context, r *running, patience time.D
 	}
 }
 
+// End ends these parts and waits for them up to patience, while the others go on. It
+// returns the names of those that did not end in time.
+func (s *Supervisor) End(patience time.Duration, parts ...Part) (late []string) {
+	s.mu.Lock()
+	var ending []*running
+	for i := range s.stages {
+		s.stages[i] = slices.DeleteFunc(s.stages[i], func(r *running) bool {
+			ends := slices.Contains(parts, r.part)
+			if ends {
+				ending = append(ending, r)
+			}
+			return ends
+		})
+	}
+	s.mu.Unlock()
+	return s.end(patience, ending)
+}
+
 // Stop ends every part, the last stage first, and waits for each stage up to
 // patience. It returns the names of the parts that did not end in time.
 func (s *Supervisor) Stop(patience time.Duration) (late []string) {
@@ -173,18 +192,24 @@ func (s *Supervisor) Stop(patience time.Duration) (late []string) {
 	stages := s.stages
 	s.stages = nil
 	s.mu.Unlock()
-	for i := len(stages) - 1; i >= 0; i-- {
-		for _, r := range stages[i] {
-			s.report(Event{Part: r.part.Name(), Phase: Stopping, At: time.Now()})
-			r.cancel()
-		}
-		deadline := time.After(patience)
-		for _, r := range stages[i] {
-			select {
-			case <-r.done:
-			case <-deadline:
-				late = append(late, r.part.Name())
-			}
+	for _, stage := range slices.Backward(stages) {
+		late = append(late, s.end(patience, stage)...)
+	}
+	return late
+}
+
+func (s *Supervisor) end(patience time.Duration, parts []*running) (late []string) {
+	for _, r := range parts {
+		s.report(Event{Part: r.part.Name(), Phase: Stopping, At: time.Now()})
+		r.cancel()
+	}
+	deadline, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, r := range parts {
+		select {
+		case <-r.done:
+		case <-deadline.Done():
+			late = append(late, r.part.Name())
 		}
 	}
 	return late

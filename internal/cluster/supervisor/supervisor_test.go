@@ -117,11 +117,38 @@ func TestStopGoesOnPastAPartThatDoesNotEnd(t *testing.T) {
 	if err := s.Start(t.Context(), time.Minute, &part{name: "store"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Start(t.Context(), time.Minute, &part{name: "deaf", deaf: true}); err != nil {
+	if err := s.Start(t.Context(), time.Minute, &part{name: "deaf", deaf: true}, &part{name: "deaf too", deaf: true}); err != nil {
 		t.Fatal(err)
 	}
-	if late := s.Stop(20 * time.Millisecond); !slices.Equal(late, []string{"deaf"}) {
+	if late := s.Stop(20 * time.Millisecond); !slices.Equal(late, []string{"deaf", "deaf too"}) {
 		t.Errorf("late: %v", late)
 	}
 	r.index(t, "store stopped")
+}
+
+func TestPartsThatEndFirstLeaveTheOthersAtWork(t *testing.T) {
+	var r record
+	s := New(r.add)
+	store, worker, names := &part{name: "store"}, &part{name: "worker"}, &part{name: "names", fails: make(chan error, 1)}
+	if err := s.Start(t.Context(), time.Minute, store); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(t.Context(), time.Minute, worker, names); err != nil {
+		t.Fatal(err)
+	}
+	if late := s.End(time.Minute, worker); len(late) > 0 {
+		t.Fatalf("late: %v", late)
+	}
+	r.index(t, "worker stopped")
+	names.fails <- errors.New("out of memory")
+	if err := <-s.Failed(); err == nil || err.Error() != "names: out of memory" {
+		t.Errorf("what goes on is not watched any more: %v", err)
+	}
+	s.Stop(time.Minute)
+	if r.index(t, "store stopping") < r.index(t, "names stopping") {
+		t.Errorf("the store did not stop last: %v", r.words)
+	}
+	if n := strings.Count(strings.Join(r.words, "\n"), "worker stopping"); n != 1 {
+		t.Errorf("the worker was ended %d times", n)
+	}
 }
