@@ -82,7 +82,7 @@ func TestWhoseAServiceIsIsToldByWhatIsKeptOfItsManagedFields(t *testing.T) {
 	} {
 		for _, condensed := range []bool{false, true} {
 			w := parseWorld(t, "set: {spec: {replicas: 0, serviceName: peers}}\ntemplate: A\nhistory: [A]\ncurrent: A\nservice: {metadata: {name: peers, annotations: {ordinal.dev/governing-service: selector}}}")
-			w.Service.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "another", Operation: "Update", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}}
+			w.Service.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "another", Operation: "Update", FieldsV1: metav1.NewFieldsV1(fields)}}
 			if condensed {
 				w.Service.ManagedFields = plan.Condense(w.Service.ManagedFields)
 			}

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -69,7 +68,7 @@ func claimsFields(m metav1.ManagedFieldsEntry) bool {
 }
 
 func writtenIn(m metav1.ManagedFieldsEntry) (w written) {
-	if m.FieldsV1 != nil && json.NewDecoder(bytes.NewReader(m.FieldsV1.Raw)).Decode(&w) != nil {
+	if m.FieldsV1 != nil && json.NewDecoder(m.FieldsV1.GetRawReader()).Decode(&w) != nil {
 		return written{}
 	}
 	return w
@@ -94,7 +93,7 @@ func Condense(managed []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
 		if err != nil {
 			continue // it was JSON before
 		}
-		kept = append(kept, metav1.ManagedFieldsEntry{Manager: m.Manager, Operation: m.Operation, FieldsV1: &metav1.FieldsV1{Raw: raw}})
+		kept = append(kept, metav1.ManagedFieldsEntry{Manager: m.Manager, Operation: m.Operation, FieldsV1: metav1.NewFieldsV1(string(raw))})
 	}
 	return kept
 }

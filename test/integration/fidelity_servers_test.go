@@ -265,7 +265,7 @@ func (l *ledger) flattenService(service *corev1.Service, owned []metav1.ManagedF
 	}
 	for _, entry := range owned {
 		var fields map[string]any
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 			panic(err) // the server has made it
 		}
 		l.flattenOwned(fmt.Sprintf("%s %s%s", entry.Manager, entry.Operation, entry.Subresource), fields, flat)

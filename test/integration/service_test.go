@@ -154,8 +154,8 @@ func (w *scene) patchService(kind types.PatchType, patch string, options metav1.
 // givenUp objects while the API server notes the Service's fields as the controller's.
 func (w *scene) givenUp() error {
 	for _, m := range w.Service("peers").ManagedFields {
-		if m.Manager == plan.FieldManager && strings.Contains(string(m.FieldsV1.Raw), "f:spec") {
-			return fmt.Errorf("the Service's spec is still the controller's: %s", m.FieldsV1.Raw)
+		if m.Manager == plan.FieldManager && strings.Contains(m.FieldsV1.GetRawString(), "f:spec") {
+			return fmt.Errorf("the Service's spec is still the controller's: %s", m.FieldsV1.GetRawString())
 		}
 	}
 	return nil

@@ -22,9 +22,9 @@ import (
 // Service selects by labels that it may have, too; of a Service those that name it, and
 // those that are gone while their pods own it.
 func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Request {
-	switch object.(type) {
+	switch object := object.(type) {
 	case *corev1.Pod:
-		return c.setsOfPod(object.(*corev1.Pod))
+		return c.setsOfPod(object)
 	case *corev1.PersistentVolumeClaim:
 		return requests(object.GetNamespace(), identity.ClaimSets(object.GetName()))
 	case *corev1.Service:

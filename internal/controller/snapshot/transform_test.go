@@ -115,13 +115,13 @@ func TestOfClaimsAndServicesOnlyWhatIsReadIsCached(t *testing.T) {
 		whole := &corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{
 				Name: "peers", OwnerReferences: owners, Labels: map[string]string{"a": "b"}, Annotations: map[string]string{"c": "d"},
-				ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "helm", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:ports":{}}}`)}}},
+				ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "helm", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:ports":{}}}`)}},
 			},
 			Spec: corev1.ServiceSpec{ClusterIP: ip, Selector: map[string]string{"app": "web"}, Ports: []corev1.ServicePort{{Port: 80}}, Type: "ClusterIP"},
 		}
 		want := whole.DeepCopy()
 		want.Spec.Type = ""
-		want.ManagedFields[0].FieldsV1.Raw = []byte(`{"f:spec":{".":{}}}`)
+		want.ManagedFields[0].FieldsV1 = metav1.NewFieldsV1(`{"f:spec":{".":{}}}`)
 		if !kept {
 			want.Labels, want.Annotations, want.ManagedFields, want.Spec.Ports = nil, nil, nil, nil
 		}

@@ -144,7 +144,7 @@ func decodeFields(encoded *metav1.FieldsV1) fieldSet {
 		return fields
 	}
 	var tree map[string]any
-	if err := json.Unmarshal(encoded.Raw, &tree); err == nil {
+	if err := json.Unmarshal(encoded.GetRawBytes(), &tree); err == nil {
 		flattenFields("", tree, fields)
 	}
 	return fields
@@ -174,7 +174,7 @@ func encodeFields(fields fieldSet) *metav1.FieldsV1 {
 			at = deeper
 		}
 	}
-	return &metav1.FieldsV1{Raw: encode(tree)}
+	return metav1.NewFieldsV1(string(encode(tree)))
 }
 
 func quoted(text string) string { return string(encode(text)) }
