@@ -230,7 +230,7 @@ func (s *setSync) applyPlan(ctx context.Context) (ended bool, err error) {
 	s.metrics.Applied(len(s.plan.Actions), s.clock.Since(started))
 	m.spaceEnds = m.spaceEnds || result.NamespaceEnds
 	m.freshness.Wrote(apply.Uncertain(err))
-	m.failures, m.healed = result.Failures(s.plan.Failures, m.failures), s.plan.Healed
+	m.failures, m.healed = result.Failures(s.plan.Failures, m.failures), result.Healed(s.plan.Healed)
 	if err == nil && !result.RanOut {
 		m.report.Accepted()
 	}

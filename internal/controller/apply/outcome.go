@@ -48,6 +48,17 @@ func Joined(errs ...error) error {
 	return errors.Join(worse...)
 }
 
+// Healed are the ordinals that heal has taken: those that the plan says, but for the pods
+// that were not deleted. Somebody else may have been faster.
+func (r Result) Healed(planned []int) []int {
+	return slices.DeleteFunc(slices.Clone(planned), func(ordinal int) bool {
+		return slices.ContainsFunc(r.Undone, func(a plan.Action) bool {
+			_, undone, isPod := identity.Parse(a.Object.GetName())
+			return a.Verb == plan.Delete && isPod && undone == ordinal && kinds.Of(a.Object) == kinds.Pod
+		})
+	})
+}
+
 // Failures are those of pods that are to be remembered, by ordinal: as the plan would, but
 // for those of the pods that were not deleted, which are as they were before.
 func (r Result) Failures(planned, before map[int]plan.Failure) map[int]plan.Failure {

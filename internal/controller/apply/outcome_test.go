@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 func TestAnAnswerThatDidNotComeIsUncertain(t *testing.T) {
@@ -27,5 +30,17 @@ func TestAnAnswerThatDidNotComeIsUncertain(t *testing.T) {
 		if Uncertain(err) {
 			t.Errorf("%v: the write was not made", err)
 		}
+	}
+}
+
+// What heal did not take is not waited for as if it came back.
+func TestOfWhatHealTookOnlyWhatWasDeletedIsRemembered(t *testing.T) {
+	undone := Result{Undone: []plan.Action{
+		{Verb: plan.Delete, Object: orphan(1)},
+		{Verb: plan.Create, Object: orphan(2)},
+		{Verb: plan.Delete, Object: claimOf(3)},
+	}}
+	if got := undone.Healed([]int{1, 2, 3, 4}); !slices.Equal(got, []int{2, 3, 4}) {
+		t.Errorf("remembered %v, want all but ordinal 1, whose pod was not deleted", got)
 	}
 }

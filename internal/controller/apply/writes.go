@@ -87,6 +87,9 @@ func (e *execution) delete(ctx context.Context, object client.Object, grace *int
 		return err
 	}
 	e.memory.Expectations.Deleted(kinds.Of(object), object)
+	if err != nil { // the plan counted on what is not so
+		return stale(object, "it is gone")
+	}
 	return nil
 }
 
