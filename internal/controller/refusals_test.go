@@ -20,6 +20,7 @@ import (
 	"ordinal.dev/ordinal/internal/controller/apply"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/controller/timing"
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 func TestANamespaceThatIsBeingDeletedIsNotComplainedAbout(t *testing.T) {
@@ -150,8 +151,8 @@ func TestRefusalsOfSeveralObjectsDoNotTakeTurns(t *testing.T) {
 			t.Fatalf("%d claims were tried at once, want %d", tries, mostTries)
 		}
 	}
-	if told := w.Told("FailedCreate"); statuses != 2 || len(told) != mostTries {
-		t.Errorf("the status was written %d times and there are %d events, want 2 and %d:\n%s", statuses, len(told), mostTries, strings.Join(told, "\n"))
+	if told := w.Told("FailedCreate"); statuses != 1 || len(told) != mostTries {
+		t.Errorf("the status was written %d times and there are %d events, want 1 and %d:\n%s", statuses, len(told), mostTries, strings.Join(told, "\n"))
 	}
 	if about := slices.Compact(slices.Sorted(slices.Values(w.About))); len(about) != mostTries {
 		t.Errorf("to client-go these are %d events: %v", len(about), about)
@@ -209,5 +210,24 @@ func TestOnlyWhatNobodyElseCanMendIsRefusedForGood(t *testing.T) {
 		if got := refused != nil && refused.Final; got != test.want {
 			t.Errorf("%s: %+v, want final to be %t", what, refused, test.want)
 		}
+	}
+}
+
+// Another object is refused in each plan: each would be a status of its own.
+func TestRefusalsThatAreNewEachTimeAreToldOnceASecond(t *testing.T) {
+	w := newWorld(t, web(1))
+	statuses := 0
+	for i := range 50 {
+		w.Refuse["create pods"] = apierrors.NewForbidden(corev1.Resource("pods"), fmt.Sprint(i), errors.New("no"))
+		writesOf := w.r.reporter.WritesOf(w.Set(), &w.r.memories.of(webKey).report)
+		writesOf.Refused(kinds.Pod, fmt.Sprintf("web-%d", i), plan.Event{Reason: "FailedCreate", Message: fmt.Sprint(i)}, false, true)
+		writes, _, _ := w.reconcile() // what is refused is asked for
+		if slices.Contains(writes, "status statefulsets web") {
+			statuses++
+		}
+		w.Clock.Step(100 * time.Millisecond)
+	}
+	if statuses < 2 || statuses > 10 {
+		t.Errorf("%d statuses in five seconds, want one a second or two at most", statuses)
 	}
 }

@@ -48,13 +48,13 @@ func Joined(errs ...error) error {
 	return errors.Join(worse...)
 }
 
-// Healed are the ordinals that heal has taken: those that the plan says, but for the pods
-// that were not deleted. Somebody else may have been faster.
+// Healed are the ordinals that heal has taken: those that the plan says, but for pods that
+// somebody else had deleted before. One whose answer was lost may have been taken.
 func (r Result) Healed(planned []int) []int {
 	return slices.DeleteFunc(slices.Clone(planned), func(ordinal int) bool {
-		return slices.ContainsFunc(r.Undone, func(a plan.Action) bool {
-			_, undone, isPod := identity.Parse(a.Object.GetName())
-			return a.Verb == plan.Delete && isPod && undone == ordinal && kinds.Of(a.Object) == kinds.Pod
+		return slices.ContainsFunc(r.GoneBefore, func(pod string) bool {
+			_, gone, _ := identity.Parse(pod)
+			return gone == ordinal
 		})
 	})
 }

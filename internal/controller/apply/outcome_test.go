@@ -33,14 +33,14 @@ func TestAnAnswerThatDidNotComeIsUncertain(t *testing.T) {
 	}
 }
 
-// What heal did not take is not waited for as if it came back.
-func TestOfWhatHealTookOnlyWhatWasDeletedIsRemembered(t *testing.T) {
-	undone := Result{Undone: []plan.Action{
-		{Verb: plan.Delete, Object: orphan(1)},
-		{Verb: plan.Create, Object: orphan(2)},
-		{Verb: plan.Delete, Object: claimOf(3)},
-	}}
-	if got := undone.Healed([]int{1, 2, 3, 4}); !slices.Equal(got, []int{2, 3, 4}) {
-		t.Errorf("remembered %v, want all but ordinal 1, whose pod was not deleted", got)
+// What somebody else took is not waited for as if heal had.
+func TestOfWhatHealTookOnlyWhatItDeletedIsRemembered(t *testing.T) {
+	w := newWorld(t, web(3))
+	result, err := w.writer.Do(t.Context(), w.Set(), []plan.Action{{Verb: plan.Delete, Object: orphan(1)}}, &Memory{}, &w.heard)
+	if !apierrors.IsConflict(err) {
+		t.Errorf("err = %v, want a conflict: the pod was gone", err)
+	}
+	if got := result.Healed([]int{1, 2}); !slices.Equal(got, []int{2}) {
+		t.Errorf("remembered %v, want all but ordinal 1, whose pod was gone", got)
 	}
 }

@@ -36,6 +36,7 @@ type Memory struct {
 	unrecorded  []plan.Event             // events of what was done
 	roomDue     time.Time                // when the rate limit lets them be recorded; zero before that is known
 	changedAt   time.Time                // when the first change came that the present plan was made for
+	toldAt      time.Time                // when a refusal was last told of without delay
 	behindSince time.Time                // since when the written status or the events are out of date
 }
 

@@ -33,8 +33,9 @@ func (r *Reporter) Report(set *appsv1.StatefulSet, made *plan.Plan, p Progress, 
 
 // status writes what is out of date, the status and the events of what was done:
 // at once when the set is at rest, a refusal is new, or there was no time for all of the
-// plan, and otherwise when it has been out of date for timing.StatusDelay. It returns when
-// to come back for what it did not write yet.
+// plan, and otherwise when it has been out of date for timing.StatusDelay. Refusals that
+// are new each time have it written once in that time. It returns when to come back for
+// what it did not write yet.
 func (r *Reporter) status(set *appsv1.StatefulSet, made *plan.Plan, ranOut bool, m *Memory, write func() error) (time.Duration, error) {
 	now := r.clock.Now()
 	current := equality.Semantic.DeepEqual(set.Status, made.Status)
@@ -42,7 +43,7 @@ func (r *Reporter) status(set *appsv1.StatefulSet, made *plan.Plan, ranOut bool,
 		m.behindSince = time.Time{}
 		return m.untilRoom(now), nil
 	}
-	refusedAnew := m.refused != nil && (m.told == nil || *m.told != *m.refused)
+	refusedAnew := m.planned != nil && (m.told == nil || *m.told != *m.planned) && now.Sub(m.toldAt) >= timing.StatusDelay
 	if !made.AtRest() && !refusedAnew && !ranOut {
 		if m.behindSince.IsZero() {
 			m.behindSince = m.changedAt
@@ -56,6 +57,9 @@ func (r *Reporter) status(set *appsv1.StatefulSet, made *plan.Plan, ranOut bool,
 		if err := write(); err != nil {
 			return 0, err
 		}
+	}
+	if refusedAnew {
+		m.toldAt = now
 	}
 	m.behindSince, m.told = time.Time{}, m.planned
 	return m.untilRoom(now), nil

@@ -25,7 +25,7 @@ var mutants = []mutant{
 	// 2. In order.
 	{
 		"a pod is created before those before it are available", "In order, a pod is created", "plan/scale.go",
-		"case p.ordered && blocker != nil:", "case p.ordered && blocker != nil && blocker.state < Starting:",
+		"case p.ordered && blocker != nil && !p.returns(m):", "case p.ordered && blocker != nil && blocker.state < Starting && !p.returns(m):",
 	}, {
 		"all pods that are not wanted go at once", "one too many is removed when none after it is left", "plan/scale.go",
 		"		p.remove(m, p.whyCondemned())\n		if p.ordered {\n			return\n		}\n", "		p.remove(m, p.whyCondemned())\n",
@@ -36,7 +36,7 @@ var mutants = []mutant{
 	// 3. An update keeps to its budget and order.
 	{
 		"an update does not wait for the pod before", "An update takes pods down", "plan/update.go",
-		"	if blocker := p.firstUnavailable(); blocker != nil {\n		p.wait(blocker, \"updating \"+due[0].name)\n		return\n	}\n", "",
+		"	if blocker := p.firstUnavailable(); blocker != nil {\n		if !p.heals()", "	if blocker := p.firstUnavailable(); blocker != nil && blocker.state == Missing {\n		if !p.heals()",
 	}, {
 		"the partition is ignored", "partition", "plan/revisions.go",
 		"ordinal < p.ordinals.Start+p.partition", "ordinal < p.partition-1000",
@@ -105,7 +105,7 @@ var mutants = []mutant{
 		"	return !reflect.DeepEqual(&before.Status, &after.Status) || // most often\n", "	return",
 	}, {
 		"a removed pod wakes nobody", "What may be done is done within a second", "controller/engine.go",
-		"		return e.calls(queue.Actionable, was, object), nil", "		return e.calls(queue.Irrelevant, was, object), nil",
+		"		return append(e.calls(queue.Actionable, was, object), e.sharers(nil, object)...), nil", "		return append(e.calls(queue.Irrelevant, was, object), e.sharers(nil, object)...), nil",
 	},
 	// 10. It settles.
 	{

@@ -1,0 +1,56 @@
+//go:build mutants
+
+package mutants
+
+// laterMutants break what is promised of names, of users' Services and of heal.
+var laterMutants = []mutant{
+	// 1. At most one pod of an ordinal runs.
+	{
+		"a pod without a grace period is deleted without one", "at most one pod runs", "plan/members.go",
+		"period == nil || *period != 0 {", "period == nil || *period != 0 || true {",
+	},
+	// 10. It settles.
+	{
+		"what never started is waited for", "When the faults stop", "plan/heal.go",
+		`	return m.pod.Spec.NodeName == "" || p.mayStillStart(m) == 0`, "	return false",
+	}, {
+		"what heal took waits for those before it", "When the faults stop", "plan/heal.go",
+		"bool { return m.state == Missing && m.ordinal <= p.reached }", "bool { return false }",
+	},
+	// 12. Names.
+	{
+		"the Service does not follow the ports", "Every member that runs", "plan/service.go",
+		" || !samePorts(spec.Ports, wanted.Spec.Ports)", "",
+	}, {
+		"pods that are no members are selected", "nobody else is", "plan/service_selector.go",
+		"		if !hasEnded && !ofMember &&", "		if false && !hasEnded && !ofMember &&",
+	}, {
+		"a Service is made where its user may be about to", "none for three seconds", "plan/service.go",
+		"serviceGrace = 3 * time.Second", "serviceGrace = time.Second",
+	}, {
+		"the Service of a deleted set goes before its pods", "Every member that runs", "plan/service.go",
+		"	case service == nil && p.lacksService():", "	case false:",
+	},
+	// 13. The user's Service.
+	{
+		"the fields of a Service are not given up", "A Service of a user's", "plan/service.go",
+		`	case why == "" && ownsFields(p.Service):`, `	case why == "" && ownsFields(p.Service) && false:`,
+	}, {
+		"a Service that a user has edited is changed", "A Service of a user's", "plan/service_owner.go",
+		`		return m.Manager != FieldManager && m.Subresource == "" && claimsFields(m)`, "		return false",
+	}, {
+		"a Service that a user has taken over goes with the set", "A Service of a user's", "plan/service_owner.go",
+		"Change{Owners: &others, Annotations:", "Change{Annotations:",
+	},
+	// 14. Heal.
+	{
+		"all that cannot start go without waiting for each other", "Heal shortens outages", "plan/heal.go",
+		"	if coming == nil {\n", "	if coming == nil || true {\n",
+	}, {
+		"heal takes what runs and is not ready", "Heal shortens outages", "plan/heal.go",
+		"	case m.state == Stuck:\n", "	case m.state == Stuck || m.state == Unready:\n",
+	}, {
+		"heal forgets what it took", "Heal shortens outages", "plan/heal.go",
+		"		if slices.Contains(p.Healed, m.ordinal) && (", "		if false && (",
+	},
+}
