@@ -48,6 +48,7 @@ type governed struct {
 	// are, it may keep the Service.
 	orphaning bool
 	history   []*corev1.PodTemplateSpec // of revisions that pods may be made from
+	there     map[string]bool           // the revisions that are there, by name
 }
 
 // seen is what somebody sees of the world: by kind, and by name.
@@ -60,7 +61,7 @@ func governedBy(see seen, gone map[types.UID]*appsv1.StatefulSet) []*governed {
 	enter := func(set *appsv1.StatefulSet) *governed {
 		name := set.Spec.ServiceName
 		if byName[name] == nil {
-			byName[name] = &governed{name: name}
+			byName[name] = &governed{name: name, there: map[string]bool{}}
 		}
 		byUID[set.UID] = byName[name]
 		return byName[name]
@@ -114,6 +115,7 @@ func (g *governed) place(pod *corev1.Pod, owners map[types.UID]*appsv1.StatefulS
 }
 
 func (g *governed) remember(r *appsv1.ControllerRevision, owners map[types.UID]*appsv1.StatefulSet, byUID map[types.UID]*governed) {
+	g.there[r.Name] = true
 	owner := metav1.GetControllerOfNoCopy(r)
 	if owner == nil || byUID[owner.UID] != g || owners[owner.UID].Status.CurrentRevision != r.Name {
 		return

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
@@ -171,7 +172,8 @@ func (g *governed) selectsWrong(running []*corev1.Pod) string {
 		if !matches(g.service.Spec.Selector, pod.Labels) {
 			return fmt.Sprintf("Service %s does not select %s, which runs: it selects %v", g.name, pod.Name, g.service.Spec.Selector)
 		}
-		if port := missingPort(g.service, pod); port != 0 {
+		// Of a pod whose revision somebody has deleted, nobody knows the ports.
+		if port := missingPort(g.service, pod); port != 0 && g.there[identity.Revision(pod)] {
 			return fmt.Sprintf("Service %s does not publish the port %d of %s", g.name, port, pod.Name)
 		}
 	}
