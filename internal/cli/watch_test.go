@@ -163,7 +163,7 @@ func TestWatchThatEndsEarlySaysWhatItWaitedFor(t *testing.T) {
 	err = newWatcher(out).run(ctx, func(context.Context) (plan.Snapshot, error) {
 		return world(t, false, appsv1.StatefulSetStatus{ObservedGeneration: 1}), nil
 	})
-	if err == nil || !strings.Contains(err.Error(), "web-0 is starting") {
+	if err == nil || !strings.Contains(err.Error(), "web-0 has no node yet") {
 		t.Errorf("got %v", err)
 	}
 }
