@@ -43,15 +43,15 @@ func run(args []string) error {
 	}
 	switch args[0] {
 	case "await":
-		for {
+		for range time.Tick(100 * time.Millisecond) {
 			if _, err := os.Stat(args[1]); err == nil {
 				return nil
 			}
-			time.Sleep(100 * time.Millisecond)
 		}
 	case "begin":
-		defer time.Sleep(5 * time.Second)
-		return os.WriteFile(args[1], nil, 0o644)
+		err := os.WriteFile(args[1], nil, 0o644)
+		<-time.After(5 * time.Second)
+		return err
 	case "wait":
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
