@@ -15,7 +15,8 @@ import (
 
 // What a pod asks for as it stops is there until it has: a hook and a program that take
 // leave find the API server, by a name and as their service account, and so do the
-// sidecars, which stop after them, the last one first. Nothing starts again meanwhile.
+// sidecars, which stop after them, the last one first. No container starts meanwhile, of a
+// pod that the kubelet was starting either.
 func TestPodsFindNamesAndTheAPIWhileTheClusterIsTakenDown(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "farewell")
 	if out, err := exec.Command("go", "build", "-o", program, "./farewell").CombinedOutput(); err != nil {
@@ -25,7 +26,7 @@ func TestPodsFindNamesAndTheAPIWhileTheClusterIsTakenDown(t *testing.T) {
 	s.Must(lab.Load(program, "farewell:1"))
 	s.kubectl("apply", "-f", "testdata/farewell.yaml")
 	s.Eventually(s.Ready("farewell", 1))
-	s.kubectl("wait", "--for=condition=Ready", "pod/slow", "--timeout=60s")
+	s.Eventually(s.started("late"))
 	address := s.Pod("farewell-0").Status.PodIP
 	s.StopWatching()
 
@@ -40,16 +41,28 @@ func TestPodsFindNamesAndTheAPIWhileTheClusterIsTakenDown(t *testing.T) {
 	for _, goodbye := range list.Items {
 		took = append(took, goodbye.Name)
 		if got := goodbye.Data[fmt.Sprintf("farewell-0.farewell.%s.svc.cluster.local", s.Namespace)]; got != address {
-			t.Errorf("%s: the pod's own name is %q, and not %q", goodbye.Name, got, address)
+			t.Errorf("%s: the set's pod is found at %q, and not %q", goodbye.Name, got, address)
 		}
 	}
-	if want := []string{"1-hook", "2-main", "3-second-sidecar", "4-first-sidecar"}; !slices.Equal(took, want) {
+	if want := []string{"1-hook", "2-main", "3-second-sidecar", "4-first-sidecar", "5-late"}; !slices.Equal(took, want) {
 		t.Errorf("the API server took %q, and not %q; `ordinal down` said:\n%s", took, want, said)
 	}
-	for _, pod := range []string{"farewell-0", "slow"} { // one that had started again would be stopped twice
+	for _, pod := range []string{"farewell-0", "late"} {
 		if n := strings.Count(said, fmt.Sprintf("stopped pod %s/%s,", s.Namespace, pod)); n != 1 {
 			t.Errorf("`ordinal down` says %d times that %s has stopped:\n%s", n, pod, said)
 		}
+	}
+}
+
+// started objects until a container of the pod has: its status says so only when all have.
+func (s *scene) started(pod string) func() error {
+	return func() error {
+		for _, e := range s.Events() {
+			if e.InvolvedObject.Name == pod && e.Reason == "Started" {
+				return nil
+			}
+		}
+		return fmt.Errorf("no container of %s has started", pod)
 	}
 }
 

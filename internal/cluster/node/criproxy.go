@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// criProxy is the kubelet's way to containerd, which can be cut. The kubelet's loops do
-// not end with its context but with the process, so that one whose pods are being stopped
-// would start them again.
+// criProxy is the kubelet's way to containerd, which can be cut. The workers of its pods do
+// not end with its context but with the process: one that is starting a pod would go on,
+// and run a container while the others are being stopped.
 type criProxy struct {
 	listener   net.Listener
 	containerd string // path of its socket

@@ -139,8 +139,8 @@ func (k *Kubelet) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Its loops go on until the process ends: without these they can start nothing, and
-	// tell the API nothing.
+	// What it has under way goes on until the process ends, but comes to nothing without
+	// containerd, and the API does not hear of it.
 	defer context.AfterFunc(ctx, cri.Cut)()
 	defer cri.Cut()
 	return app.Run(ctx, server, deps, utilfeature.DefaultFeatureGate)

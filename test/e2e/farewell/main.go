@@ -5,6 +5,8 @@
 //
 //	farewell wait NAME   run until SIGTERM, then say goodbye under this name
 //	farewell say NAME    say goodbye
+//	farewell await FILE  wait until the file is there
+//	farewell begin FILE  make the file, and give who awaits it five seconds
 package main
 
 import (
@@ -22,6 +24,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // credentials is where a pod finds those of its service account.
@@ -36,9 +39,20 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 2 {
-		return errors.New("usage: farewell wait|say NAME")
+		return errors.New("usage: farewell wait|say NAME, or await|begin FILE")
 	}
-	if args[0] == "wait" {
+	switch args[0] {
+	case "await":
+		for range time.Tick(100 * time.Millisecond) {
+			if _, err := os.Stat(args[1]); err == nil {
+				return nil
+			}
+		}
+	case "begin":
+		err := os.WriteFile(args[1], nil, 0o644)
+		<-time.After(5 * time.Second)
+		return err
+	case "wait":
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
 		<-ctx.Done()
@@ -46,25 +60,22 @@ func run(args []string) error {
 	return say(args[1])
 }
 
-// say creates a ConfigMap with that name, in which is what the pod's own name resolves to.
+// say creates a ConfigMap with that name, in which is what the set's first pod's name
+// resolves to.
 func say(name string) error {
 	namespace, err := os.ReadFile(filepath.Join(credentials, "namespace"))
 	if err != nil {
 		return err
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		return err
-	}
-	own := fmt.Sprintf("%s.farewell.%s.svc.cluster.local", host, namespace)
-	addresses, err := net.LookupHost(own)
+	peer := fmt.Sprintf("farewell-0.farewell.%s.svc.cluster.local", namespace)
+	addresses, err := net.LookupHost(peer)
 	if err != nil {
 		return err
 	}
 	body, err := json.Marshal(map[string]any{
 		"apiVersion": "v1", "kind": "ConfigMap",
 		"metadata": map[string]string{"name": name},
-		"data":     map[string]string{own: addresses[0]},
+		"data":     map[string]string{peer: addresses[0]},
 	})
 	if err != nil {
 		return err
