@@ -176,7 +176,11 @@ func (g *generator) apply(t target) operation {
 	return operation{text: text, do: func(s *side) (client.Object, error) {
 		o := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: g.namespace, Name: t.name, Labels: labels}}
 		o.Spec = corev1.ServiceSpec{ClusterIP: corev1.ClusterIPNone, Selector: selector}
-		return nil, s.Apply(o, force)
+		if err := s.Apply(o, force); err != nil {
+			return nil, err
+		}
+		made := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: g.namespace, Name: t.name}}
+		return made, s.Get(made)
 	}}
 }
 

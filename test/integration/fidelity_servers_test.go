@@ -273,7 +273,8 @@ func (l *ledger) flattenService(service *corev1.Service, owned []metav1.ManagedF
 }
 
 func (l *ledger) flattenOwned(path string, fields map[string]any, flat map[string]any) {
-	if len(fields) == 0 || strings.HasSuffix(path, " f:ports") {
+	_, itself := fields["."] // a map, and not what is in it: the real server says so in two ways
+	if len(fields) == 0 || itself && len(fields) == 1 || strings.HasSuffix(path, " f:ports") {
 		flat[path] = "owned"
 		return
 	}
