@@ -95,6 +95,11 @@ func (p *planner) scaleDown() {
 		}
 		if blocker := p.keeps(m); blocker != nil {
 			p.wait(blocker, "deleting "+m.name)
+			for _, c := range p.condemned { // one that still may start may turn out not to
+				if left := p.mayStillStart(c); left > 0 && p.enabled(ScaleDownPast) {
+					p.lookAgain(left)
+				}
+			}
 			return
 		}
 		p.remove(m, p.whyCondemned())
@@ -109,7 +114,7 @@ func (p *planner) scaleDown() {
 // (kubernetes#36333).
 func (p *planner) keeps(m *member) *member {
 	past := p.enabled(ScaleDownPast)
-	if !p.ordered || past && m.state == Stuck {
+	if !p.ordered || past && p.cannotStart(m) {
 		return nil
 	}
 	if blocker := p.firstUnavailable(); blocker != nil {
@@ -121,7 +126,7 @@ func (p *planner) keeps(m *member) *member {
 	// An unavailable pod does not go while a lower one is unavailable too: losing
 	// both could cost the application its quorum.
 	for i := len(p.condemned) - 1; p.condemned[i] != m; i-- {
-		if lower := p.condemned[i]; lower.state != Available && !(past && lower.state == Stuck) {
+		if lower := p.condemned[i]; lower.state != Available && !(past && p.cannotStart(lower)) {
 			return lower
 		}
 	}
