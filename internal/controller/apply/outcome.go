@@ -48,13 +48,14 @@ func Joined(errs ...error) error {
 	return errors.Join(worse...)
 }
 
-// Healed are the ordinals that heal has taken: those that the plan says, but for pods that
-// somebody else had deleted before. One whose answer was lost may have been taken.
+// Healed are the ordinals that heal has taken: those that the plan says, but for the pods
+// that it has certainly not deleted. Somebody else may have been faster.
 func (r Result) Healed(planned []int) []int {
 	return slices.DeleteFunc(slices.Clone(planned), func(ordinal int) bool {
-		return slices.ContainsFunc(r.GoneBefore, func(pod string) bool {
-			_, gone, _ := identity.Parse(pod)
-			return gone == ordinal
+		return slices.ContainsFunc(r.Undone, func(a plan.Action) bool {
+			_, undone, isPod := identity.Parse(a.Object.GetName())
+			return a.Verb == plan.Delete && isPod && undone == ordinal && kinds.Of(a.Object) == kinds.Pod &&
+				!slices.Contains(r.Uncertain, a.Object.GetName())
 		})
 	})
 }

@@ -33,14 +33,25 @@ func TestAnAnswerThatDidNotComeIsUncertain(t *testing.T) {
 	}
 }
 
-// What somebody else took is not waited for as if heal had.
-func TestOfWhatHealTookOnlyWhatItDeletedIsRemembered(t *testing.T) {
-	w := newWorld(t, web(3))
-	result, err := w.writer.Do(t.Context(), w.Set(), []plan.Action{{Verb: plan.Delete, Object: orphan(1)}}, &Memory{}, &w.heard)
-	if !apierrors.IsConflict(err) {
-		t.Errorf("err = %v, want a conflict: the pod was gone", err)
-	}
-	if got := result.Healed([]int{1, 2}); !slices.Equal(got, []int{2}) {
-		t.Errorf("remembered %v, want all but ordinal 1, whose pod was gone", got)
+// What heal did not take is not waited for as if it came back.
+func TestOfWhatHealTookOnlyWhatItMayHaveDeletedIsRemembered(t *testing.T) {
+	w := newWorld(t, web(3), orphan(2))
+	lost := apierrors.NewTimeoutError("no answer", 1)
+	for what, test := range map[string]struct {
+		answer error
+		want   []int
+	}{
+		"gone before":        {nil, []int{2}},
+		"changed meanwhile":  {apierrors.NewConflict(corev1.Resource("pods"), "web-1", nil), []int{2}},
+		"the answer is lost": {lost, []int{1, 2}},
+	} {
+		delete(w.Refuse, "delete pods")
+		if test.answer != nil {
+			w.Refuse["delete pods"] = test.answer
+		}
+		result, err := w.writer.Do(t.Context(), w.Set(), []plan.Action{{Verb: plan.Delete, Object: orphan(1)}}, &Memory{}, &w.heard)
+		if got := result.Healed([]int{1, 2}); err == nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s: remembered %v, want %v (%v)", what, got, test.want, err)
+		}
 	}
 }

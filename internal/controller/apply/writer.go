@@ -62,8 +62,8 @@ type Result struct {
 	// Undone are the actions that were not done, since they failed, or those before them
 	// in their order did, or there was no time.
 	Undone []plan.Action
-	// GoneBefore are the names of pods that were to be deleted, and were gone already.
-	GoneBefore []string
+	// Uncertain are the names of objects whose write may have been made all the same.
+	Uncertain []string
 	// RanOut says that there was no time for all.
 	RanOut bool
 	// OnHold says that a write which nothing else waits for was refused. It is no error; the

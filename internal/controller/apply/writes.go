@@ -32,6 +32,9 @@ func (e *execution) perform(ctx context.Context, a plan.Action) error {
 	switch {
 	case err != nil:
 		e.failed[writeSortOf(a)]++
+		if Uncertain(err) {
+			e.result.Uncertain = append(e.result.Uncertain, a.Object.GetName())
+		}
 		e.result.NamespaceEnds = e.result.NamespaceEnds || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 		return refusalOf(a, event, err)
 	case ok:
@@ -88,19 +91,9 @@ func (e *execution) delete(ctx context.Context, object client.Object, grace *int
 	}
 	e.memory.Expectations.Deleted(kinds.Of(object), object)
 	if err != nil { // the plan counted on what is not so
-		e.noteGone(object)
 		return stale(object, "it is gone")
 	}
 	return nil
-}
-
-// noteGone notes that a pod which was to be deleted is gone already.
-func (e *execution) noteGone(object client.Object) {
-	if _, isPod := object.(*corev1.Pod); isPod {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.result.GoneBefore = append(e.result.GoneBefore, object.GetName())
-	}
 }
 
 // update makes the change, provided the object is still as it was seen.
