@@ -25,8 +25,8 @@ func (s *setSync) bury(ctx context.Context) error {
 	return err
 }
 
-// goneBefore is a set that was gone before this controller began, as far as it can be told
-// by what is left of it; nil if nothing is, or if it is only the cache that lacks it.
+// goneBefore is a set that was gone before this controller began, or is forgotten, as far as
+// it can be told by what is left of it; nil if nothing is, or if only the cache lacks it.
 func (s *setSync) goneBefore(ctx context.Context) (*appsv1.StatefulSet, error) {
 	set, err := s.cache.Gone(ctx, s.key)
 	if set == nil || err != nil {
@@ -59,7 +59,7 @@ func (s *setSync) keepNames(ctx context.Context) (left bool, err error) {
 	}
 	s.recall(&s.snapshot, m)
 	made := plan.Make(s.snapshot)
-	if made.Status.Replicas == 0 {
+	if made.Status.Replicas == 0 && len(made.Actions) == 0 {
 		return false, nil
 	}
 	result, err := s.writer.Do(ctx, set, made.Actions, &m.writes, s.reporter.WritesOf(set, &m.report))

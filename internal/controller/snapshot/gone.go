@@ -11,9 +11,9 @@ import (
 	"ordinal.dev/ordinal/internal/controller/kinds"
 )
 
-// Gone is what can be told of a set that this controller has never seen, since it was
-// gone before, by what is left of it: its pods, and a Service that they own. It is in
-// deletion. It is nil if nothing is left.
+// Gone is what can be told of a set that this controller has not seen, or has forgotten, by
+// what is left of it: a Service that was made for it, and perhaps pods. It is in deletion.
+// It is nil if nothing is left.
 func (c *Cache) Gone(ctx context.Context, key types.NamespacedName) (*appsv1.StatefulSet, error) {
 	services, err := list[*corev1.Service](c.stores[kinds.Service], byOwner, key.String())
 	if err != nil || len(services) == 0 {
@@ -23,17 +23,14 @@ func (c *Cache) Gone(ctx context.Context, key types.NamespacedName) (*appsv1.Sta
 	if err != nil {
 		return nil, err
 	}
+	set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	set.Spec.ServiceName = services[0].Name
+	set.Spec.Selector = &metav1.LabelSelector{MatchLabels: services[0].Spec.Selector}
+	set.Spec.Template.Labels = services[0].Spec.Selector
 	for _, pod := range pods {
-		owner := metav1.GetControllerOfNoCopy(pod)
-		if kinds.OwningSet(pod) != key.Name {
-			continue
+		if kinds.OwningSet(pod) == key.Name {
+			set.UID, set.DeletionTimestamp = metav1.GetControllerOfNoCopy(pod).UID, pod.DeletionTimestamp
 		}
-		set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, UID: owner.UID}}
-		set.DeletionTimestamp = pod.DeletionTimestamp
-		set.Spec.ServiceName = services[0].Name
-		set.Spec.Selector = &metav1.LabelSelector{MatchLabels: services[0].Spec.Selector}
-		set.Spec.Template.Labels = services[0].Spec.Selector
-		return set, nil
 	}
-	return nil, nil
+	return set, nil
 }
