@@ -4,12 +4,16 @@ import (
 	"context"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/controller/queue"
 	"ordinal.dev/ordinal/internal/controller/snapshot"
 	"ordinal.dev/ordinal/internal/controller/timing"
+	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
 )
 
@@ -38,6 +42,32 @@ func (s *setSync) goneBefore(ctx context.Context) (*appsv1.StatefulSet, error) {
 	return set, nil
 }
 
+// isOrphaned reports whether pods that are to own the Service are not the set's any more: a
+// cache that is behind may have missed that it was deleted with its pods orphaned. All of
+// them were before it went, so that one tells.
+func (s *setSync) isOrphaned(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action) (bool, error) {
+	for _, a := range actions {
+		owners := a.Object.GetOwnerReferences()
+		if a.Change.Owners != nil {
+			owners = *a.Change.Owners
+		}
+		for _, ref := range owners {
+			if ref.Kind != identity.PodKind.Kind {
+				continue
+			}
+			pod := &corev1.Pod{}
+			err := s.writer.Live.Get(ctx, types.NamespacedName{Namespace: set.Namespace, Name: ref.Name}, pod)
+			if err == nil && pod.UID == ref.UID {
+				return !metav1.IsControlledBy(pod, set), nil
+			}
+			if client.IgnoreNotFound(err) != nil {
+				return false, err
+			}
+		}
+	}
+	return false, nil
+}
+
 // keepNames keeps the Service of a set that is gone, and reports whether pods are left
 // that need it. It is planned for as for a set in deletion, which it was when it went.
 func (s *setSync) keepNames(ctx context.Context) (left bool, err error) {
@@ -61,6 +91,9 @@ func (s *setSync) keepNames(ctx context.Context) (left bool, err error) {
 	made := plan.Make(s.snapshot)
 	if made.Status.Replicas == 0 && len(made.Actions) == 0 {
 		return false, nil
+	}
+	if orphaned, err := s.isOrphaned(ctx, set, made.Actions); orphaned || err != nil {
+		return false, err
 	}
 	result, err := s.writer.Do(ctx, set, made.Actions, &m.writes, s.reporter.WritesOf(set, &m.report))
 	m.spaceEnds = m.spaceEnds || result.NamespaceEnds

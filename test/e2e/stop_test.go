@@ -27,6 +27,12 @@ func TestPodsFindNamesAndTheAPIWhileTheClusterIsTakenDown(t *testing.T) {
 	s.kubectl("apply", "-f", "testdata/farewell.yaml")
 	s.Eventually(s.Ready("farewell", 1))
 	s.Eventually(s.started("late"))
+	s.Eventually(func() error { // the Service is made some seconds after the set
+		if !slices.Contains(s.Hostnames("farewell"), "farewell-0") {
+			return fmt.Errorf("farewell-0 has no name yet")
+		}
+		return nil
+	})
 	address := s.Pod("farewell-0").Status.PodIP
 	s.StopWatching()
 
