@@ -20,7 +20,7 @@ var mutants = []mutant{
 	}, {
 		"pods of Parallel sets are deleted by force", "at most one pod runs", "controller/apply/writes.go",
 		"err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})",
-		"if e.set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement {\n		grace = ptr.To[int64](0)\n	}\n	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})",
+		"if e.set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement {\n		grace = new(int64)\n	}\n	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})",
 	},
 	// 2. In order.
 	{

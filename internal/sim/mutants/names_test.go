@@ -13,9 +13,6 @@ var laterMutants = []mutant{
 	{
 		"what never started is waited for", "When the faults stop", "plan/heal.go",
 		`	return m.pod.Spec.NodeName == "" || p.mayStillStart(m) == 0`, "	return false",
-	}, {
-		"what heal took waits for those before it", "When the faults stop", "plan/heal.go",
-		"bool { return m.state == Missing && m.ordinal <= p.reached }", "bool { return false }",
 	},
 	// 12. Names.
 	{
