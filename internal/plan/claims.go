@@ -155,7 +155,11 @@ func (p *planner) otherController(claim *corev1.PersistentVolumeClaim, m *member
 }
 
 func refersTo(ref metav1.OwnerReference, name string, kind schema.GroupVersionKind) bool {
-	return ref.Name == name && ref.Kind == kind.Kind && ref.APIVersion == kind.GroupVersion().String()
+	return ref.Name == name && isOfKind(ref, kind)
+}
+
+func isOfKind(ref metav1.OwnerReference, kind schema.GroupVersionKind) bool {
+	return ref.Kind == kind.Kind && ref.APIVersion == kind.GroupVersion().String()
 }
 
 // refersToOther reports whether the claim is owned by an object of this name and

@@ -196,8 +196,7 @@ func (p *planner) keepNames() {
 func (p *planner) membersLeft() []*corev1.Pod {
 	foreground := slices.Contains(p.Set.Finalizers, metav1.FinalizerDeleteDependents)
 	return slices.DeleteFunc(p.ownPods(), func(pod *corev1.Pod) bool {
-		hasEnded := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-		return hasEnded || slices.Contains(pod.Finalizers, metav1.FinalizerDeleteDependents) || foreground && pod.DeletionTimestamp == nil
+		return hasEnded(pod) || slices.Contains(pod.Finalizers, metav1.FinalizerDeleteDependents) || foreground && pod.DeletionTimestamp == nil
 	})
 }
 
@@ -244,9 +243,7 @@ func podOwners(pods []*corev1.Pod) []metav1.OwnerReference {
 	const enough = 16
 	var refs []metav1.OwnerReference
 	for _, pod := range pods[:min(enough, len(pods))] {
-		refs = append(refs, metav1.OwnerReference{
-			APIVersion: identity.PodKind.GroupVersion().String(), Kind: identity.PodKind.Kind, Name: pod.Name, UID: pod.UID,
-		})
+		refs = append(refs, ownerRef(pod, identity.PodKind))
 	}
 	return refs
 }

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"ordinal.dev/ordinal/internal/identity"
 )
@@ -103,9 +104,7 @@ func Condense(managed []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
 func (p *planner) releaseService() {
 	var others []metav1.OwnerReference
 	for _, ref := range p.Service.OwnerReferences {
-		ofSet := ref.Kind == identity.SetKind.Kind && ref.APIVersion == identity.SetKind.GroupVersion().String()
-		ofPod := ref.Kind == identity.PodKind.Kind && ref.APIVersion == identity.PodKind.GroupVersion().String()
-		if !ofSet && !ofPod {
+		if !isOfKind(ref, identity.SetKind) && !isOfKind(ref, identity.PodKind) {
 			others = append(others, ref)
 		}
 	}
@@ -136,12 +135,15 @@ func releaseMetadata(sets []*appsv1.StatefulSet) (labels, annotations map[string
 func setOwners(sets []sharer) []metav1.OwnerReference {
 	var refs []metav1.OwnerReference
 	for _, s := range sets {
-		set := s.set
-		refs = append(refs, metav1.OwnerReference{
-			APIVersion: identity.SetKind.GroupVersion().String(), Kind: identity.SetKind.Kind, Name: set.Name, UID: set.UID,
-		})
+		refs = append(refs, ownerRef(s.set, identity.SetKind))
 	}
 	return refs
+}
+
+// ownerRef keeps what it is on for as long as its owner is there, and neither controls it
+// nor has its owner wait for it.
+func ownerRef(owner metav1.Object, kind schema.GroupVersionKind) metav1.OwnerReference {
+	return metav1.OwnerReference{APIVersion: kind.GroupVersion().String(), Kind: kind.Kind, Name: owner.GetName(), UID: owner.GetUID()}
 }
 
 // withOwners adds the owner references that are not there yet. Those of owners that

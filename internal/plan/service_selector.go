@@ -139,34 +139,47 @@ func (p *planner) labelsFor(group []sharer) choice {
 	return first
 }
 
-// candidates are selections that include every member, the widest first: by the labels
-// that the selectors ask for; with those by which applications are told apart; with all
-// that do not change with a release; and with those that the selectors let differ. Each
-// comes first as the members of sets that end have it, too.
-func (p *planner) candidates(group []sharer) []map[string]string {
-	var sure, identity, steady, all map[string]string
-	for i, s := range group {
-		asked, common := askedFor(s.set.Spec.Selector), s.commonLabels()
-		known := withEntries(asked, only(common, func(key string) bool { return slices.Contains(identityKeys, key) }))
-		kept := withEntries(asked, only(common, func(key string) bool {
+// selections are the labels of a set that a Service may select by, the widest selection
+// first: those that its selector asks for; with those by which applications are told
+// apart; with all that do not change with a release; and with those that its selector lets
+// differ.
+var selections = []func(sharer) map[string]string{
+	func(s sharer) map[string]string { return askedFor(s.set.Spec.Selector) },
+	func(s sharer) map[string]string {
+		return s.askedAnd(func(key string) bool { return slices.Contains(identityKeys, key) })
+	},
+	func(s sharer) map[string]string {
+		return s.askedAnd(func(key string) bool {
 			return !slices.Contains(releaseKeys, key) && !mayDiffer(s.set.Spec.Selector, key)
-		}))
-		fixed := withEntries(asked, only(common, func(key string) bool { return !slices.Contains(releaseKeys, key) }))
-		if i == 0 {
-			sure, identity, steady, all = asked, known, kept, fixed
-			continue
-		}
-		sure, identity, steady, all = shared(sure, asked), shared(identity, known), shared(steady, kept), shared(all, fixed)
-	}
+		})
+	},
+	func(s sharer) map[string]string {
+		return s.askedAnd(func(key string) bool { return !slices.Contains(releaseKeys, key) })
+	},
+}
+
+// askedAnd are the labels that the set's selector asks for, and the wanted ones of those
+// that its members have in common.
+func (s sharer) askedAnd(wanted func(key string) bool) map[string]string {
+	return withEntries(askedFor(s.set.Spec.Selector), only(s.commonLabels(), wanted))
+}
+
+// candidates are the selections that the sets share. Each comes first as the members of
+// sets that end have it, too.
+func (p *planner) candidates(group []sharer) []map[string]string {
 	var candidates []map[string]string
-	for _, candidate := range []map[string]string{sure, identity, steady, all} {
-		ending := candidate
+	for _, of := range selections {
+		common := of(group[0])
+		for _, s := range group[1:] {
+			common = shared(common, of(s))
+		}
+		ending := common
 		for _, pod := range p.Neighbours {
 			if p.ending(pod) {
 				ending = shared(ending, pod.Labels)
 			}
 		}
-		candidates = append(candidates, ending, candidate)
+		candidates = append(candidates, ending, common)
 	}
 	return candidates
 }
@@ -227,9 +240,8 @@ func (p *planner) stranger(by map[string]string, members []*appsv1.StatefulSet) 
 		if name != "" && name < pod.Name {
 			continue // the same one each time
 		}
-		hasEnded := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 		ofMember := slices.ContainsFunc(members, func(set *appsv1.StatefulSet) bool { return metav1.IsControlledBy(pod, set) })
-		if !hasEnded && !ofMember && selector.Matches(labels.Set(pod.Labels)) && !p.ending(pod) {
+		if !hasEnded(pod) && !ofMember && selector.Matches(labels.Set(pod.Labels)) && !p.ending(pod) {
 			name = pod.Name
 		}
 	}

@@ -28,10 +28,10 @@ const (
 // stateOf classifies a pod that the set owns, and says so in words that follow
 // the pod's name.
 func stateOf(pod *corev1.Pod, minReady time.Duration, now time.Time) (State, string) {
-	switch phase := pod.Status.Phase; {
+	switch {
 	case pod.DeletionTimestamp != nil:
 		return Terminating, "is terminating"
-	case phase == corev1.PodFailed || phase == corev1.PodSucceeded:
+	case hasEnded(pod):
 		return Finished, finishedWords(pod)
 	}
 	switch ready, left := readiness(pod, minReady, now); {
@@ -47,6 +47,11 @@ func stateOf(pod *corev1.Pod, minReady time.Duration, now time.Time) (State, str
 		return Unready, unreadyWords(pod)
 	}
 	return Starting, startingWords(pod)
+}
+
+// hasEnded reports whether a pod ran to an end, whatever that was.
+func hasEnded(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded
 }
 
 // readiness reports whether the pod runs and is ready, and for how much longer

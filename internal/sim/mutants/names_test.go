@@ -20,7 +20,7 @@ var laterMutants = []mutant{
 		" || !samePorts(spec.Ports, wanted.Spec.Ports)", "",
 	}, {
 		"pods that are no members are selected", "nobody else is", "plan/service_selector.go",
-		"		if !hasEnded && !ofMember &&", "		if false && !hasEnded && !ofMember &&",
+		"		if !hasEnded(pod) && !ofMember &&", "		if false && !hasEnded(pod) && !ofMember &&",
 	}, {
 		"a Service is made where its user may be about to", "none for three seconds", "plan/service.go",
 		"serviceGrace = 3 * time.Second", "serviceGrace = time.Second",
