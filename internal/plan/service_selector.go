@@ -79,7 +79,7 @@ func (p *planner) hold(chosen choice) choice {
 			held.left = append(held.left, s.set)
 		}
 	}
-	loses := slices.ContainsFunc(p.Neighbours, func(pod *corev1.Pod) bool {
+	loses := slices.ContainsFunc(p.others(), func(pod *corev1.Pod) bool {
 		return p.ending(pod) && before.Matches(labels.Set(pod.Labels)) && !after.Matches(labels.Set(pod.Labels))
 	})
 	if !loses && len(held.covered) <= len(chosen.covered) {
@@ -174,7 +174,7 @@ func (p *planner) candidates(group []sharer) []map[string]string {
 			common = shared(common, of(s))
 		}
 		ending := common
-		for _, pod := range p.Neighbours {
+		for _, pod := range p.others() {
 			if p.ending(pod) {
 				ending = shared(ending, pod.Labels)
 			}
@@ -236,7 +236,7 @@ func only(all map[string]string, wanted func(key string) bool) map[string]string
 // none of the sets. One that has ended is never published.
 func (p *planner) stranger(by map[string]string, members []*appsv1.StatefulSet) string {
 	selector, name := labels.SelectorFromSet(by), ""
-	for _, pod := range p.Neighbours {
+	for _, pod := range p.others() {
 		if name != "" && name < pod.Name {
 			continue // the same one each time
 		}
@@ -248,7 +248,7 @@ func (p *planner) stranger(by map[string]string, members []*appsv1.StatefulSet) 
 	return name
 }
 
-func (p *planner) hasEnding() bool { return slices.ContainsFunc(p.Neighbours, p.ending) }
+func (p *planner) hasEnding() bool { return slices.ContainsFunc(p.others(), p.ending) }
 
 // whyNone says why no labels were found.
 func (c choice) whyNone() string {

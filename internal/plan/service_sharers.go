@@ -93,6 +93,13 @@ func (p *planner) governor() *appsv1.StatefulSet {
 	return nil
 }
 
+// others are the pods of the namespace, as far as they are known, that are not the set's,
+// those of an earlier set of its name among them.
+func (p *planner) others() []*corev1.Pod {
+	others := slices.DeleteFunc(slices.Clone(p.Pods), func(pod *corev1.Pod) bool { return metav1.IsControlledBy(pod, p.Set) })
+	return append(others, p.Neighbours...)
+}
+
 // ending reports whether the pod is still a member of a set with the same governing
 // Service that is being deleted, or is gone already.
 func (p *planner) ending(pod *corev1.Pod) bool {
