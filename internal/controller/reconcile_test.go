@@ -110,6 +110,35 @@ func TestStatusIsAtMostASecondBehindWhileASetMoves(t *testing.T) {
 	}
 }
 
+// Two leaders for a time, each with caches of its own: neither may answer each status of
+// the other's with one of its own.
+func TestAStatusThatAnotherLeaderWritesTooIsNotFoughtOver(t *testing.T) {
+	w := newWorld(t, web(3))
+	w.settle()
+	w.Clock.Step(timing.StatusDelay)
+	statuses := 0
+	for range 20 {
+		set := w.Set()
+		set.Status.ReadyReplicas = 0
+		if err := w.API.Status().Update(w.T.Context(), set); err != nil {
+			t.Fatal(err)
+		}
+		writes, result, err := w.reconcile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(writes, "status statefulsets web") {
+			statuses++
+		} else if result.RequeueAfter == 0 {
+			t.Fatal("a status that is wrong is left so: want another look")
+		}
+		w.Clock.Step(timing.StatusDelay / 10)
+	}
+	if statuses < 2 || statuses > 3 {
+		t.Errorf("the status was written %d times in two seconds, want two or three", statuses)
+	}
+}
+
 var errQuota = errors.New("exceeded quota: pods, requested: 1, used: 10, limited: 10")
 
 func TestARefusedWriteIsToldOnceAndShownInTheConditions(t *testing.T) {

@@ -37,6 +37,7 @@ type Memory struct {
 	roomDue     time.Time                // when the rate limit lets them be recorded; zero before that is known
 	changedAt   time.Time                // when the first change came that the present plan was made for
 	toldAt      time.Time                // when a refusal was last told of without delay
+	restedAt    time.Time                // when the status of the set at rest was last written; zero while it moves
 	behindSince time.Time                // since when the written status or the events are out of date
 }
 

@@ -31,11 +31,11 @@ func (r *Reporter) Report(set *appsv1.StatefulSet, made *plan.Plan, p Progress, 
 	return timing.Soonest(due, repeat), err
 }
 
-// status writes what is out of date, the status and the events of what was done:
-// at once when the set is at rest, a refusal is new, or there was no time for all of the
-// plan, and otherwise when it has been out of date for timing.StatusDelay. Refusals that
-// are new each time have it written once in that time. It returns when to come back for
-// what it did not write yet.
+// status writes what is out of date, the status and the events of what was done: at once
+// when the set comes to rest, a refusal is new, or there was no time for all of the plan,
+// and otherwise when it has been out of date for timing.StatusDelay. What differs each
+// time, such as refusals, or what another leader says of a set at rest, is written once in
+// that time. It returns when to come back for what it did not write yet.
 func (r *Reporter) status(set *appsv1.StatefulSet, made *plan.Plan, ranOut bool, m *Memory, write func() error) (time.Duration, error) {
 	now := r.clock.Now()
 	current := equality.Semantic.DeepEqual(set.Status, made.Status)
@@ -43,8 +43,12 @@ func (r *Reporter) status(set *appsv1.StatefulSet, made *plan.Plan, ranOut bool,
 		m.behindSince = time.Time{}
 		return m.untilRoom(now), nil
 	}
+	if !made.AtRest() {
+		m.restedAt = time.Time{} // to come to rest again is news
+	}
 	refusedAnew := m.planned != nil && (m.told == nil || *m.told != *m.planned) && now.Sub(m.toldAt) >= timing.StatusDelay
-	if !made.AtRest() && !refusedAnew && !ranOut {
+	rests := made.AtRest() && (current || now.Sub(m.restedAt) >= timing.StatusDelay)
+	if !rests && !refusedAnew && !ranOut {
 		if m.behindSince.IsZero() {
 			m.behindSince = m.changedAt
 		}
@@ -56,6 +60,9 @@ func (r *Reporter) status(set *appsv1.StatefulSet, made *plan.Plan, ranOut bool,
 	if !current {
 		if err := write(); err != nil {
 			return 0, err
+		}
+		if made.AtRest() {
+			m.restedAt = now
 		}
 	}
 	if refusedAnew {
