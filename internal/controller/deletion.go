@@ -87,6 +87,7 @@ func (s *setSync) keepNames(ctx context.Context) (left bool, err error) {
 	if s.snapshot, err = snapshot.Of(ctx, s.cache, set, s.clock.Now()); err != nil {
 		return false, err
 	}
+	m.noteService(&s.snapshot)
 	s.recall(&s.snapshot, m)
 	made := plan.Make(s.snapshot)
 	if made.Status.Replicas == 0 && len(made.Actions) == 0 {

@@ -133,7 +133,7 @@ func (j *judge) lookAtNames(all []*governed) {
 	before := n.lapses
 	n.lapses = map[string]lapse{}
 	for _, g := range all {
-		words, most := g.wrong(n.ours[g.name])
+		words, most := g.wrong(j.knewOurs(g))
 		if words == "" || j.w.api.Terminating[namespace] {
 			continue
 		}
@@ -143,6 +143,13 @@ func (j *judge) lookAtNames(all []*governed) {
 		}
 		n.lapses[words] = l
 	}
+}
+
+// knewOurs reports whether the last Service of the name was ours, and somebody can tell: a
+// controller that began after a set and its Service had gone knows of neither.
+func (j *judge) knewOurs(g *governed) bool {
+	began := j.w.leader().started.Add(mostBehind)
+	return j.names.ours[g.name] && (len(g.sets) > 0 || j.names.vanished[g.name].After(began))
 }
 
 // wrong says what is wrong with a governing Service, and for how long it may be. wasOurs
@@ -207,7 +214,7 @@ func (j *judge) namesAtRest() string {
 		}
 	}
 	for _, g := range governedBy(func(k apiserver.Kind) map[string]client.Object { return here[k] }, j.names.gone) {
-		if wrong, _ := g.wrong(j.names.ours[g.name]); wrong != "" {
+		if wrong, _ := g.wrong(j.knewOurs(g)); wrong != "" {
 			return wrong
 		}
 		if wrong := g.ownersWrong(); wrong != "" {

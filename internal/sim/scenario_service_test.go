@@ -66,6 +66,17 @@ var serviceScenarios = map[string]scenario{
 		},
 		check: serviceAtEnd("web", false, "app", "web"),
 	},
+	"a controller that begins after a set has gone, and somebody deletes its Service": {
+		nodes: 2,
+		moves: []Move{
+			{At: second, What: create, Set: "web", N: 3, Text: "parallel"},
+			{At: minute, What: cutOff, Set: "web", N: 0},
+			{At: 2 * minute, What: remove, Set: "web", Text: "Background"},
+			{At: 3 * minute, What: restart, Set: "web"},
+			{At: 4 * minute, What: deleteService, Set: "web"},
+		},
+		check: serviceAtEnd("web", true, "app", "web"),
+	},
 	"ports that change with a roll-out (aerospike-kubernetes-operator#250)": {
 		moves: []Move{
 			{At: second, What: create, Set: "web", N: 3, Text: "ports expressions version"},
