@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -156,18 +157,32 @@ func (j *judge) knewOurs(g *governed) bool {
 // is about the last one of its name.
 func (g *governed) wrong(wasOurs bool) (words string, most time.Duration) {
 	running := slices.DeleteFunc(slices.Clone(g.members), func(pod *corev1.Pod) bool { return !runs(pod) || finished(pod) })
-	wanted := slices.ContainsFunc(g.sets, func(set *appsv1.StatefulSet) bool { return set.DeletionTimestamp == nil })
+	eldest := g.eldest()
 	switch {
 	case g.orphaning:
 		return "", 0
 	case g.service == nil && !g.canBeTold():
 		return "", 0
-	case g.service == nil && (wanted || wasOurs && len(running) > 0):
-		return "there is no Service " + g.name, serviceGrace + mostBehind
+	case g.service == nil && eldest != "":
+		return fmt.Sprintf("there is no Service %s, which %s was to have", g.name, eldest), serviceGrace + mostBehind
+	case g.service == nil && wasOurs && len(running) > 0:
+		return fmt.Sprintf("there is no Service %s, and pods are left", g.name), serviceGrace + mostBehind
 	case g.service == nil || g.service.DeletionTimestamp != nil || !isOurs(g.service):
 		return "", 0
 	}
 	return g.selectsWrong(running), mostBehind
+}
+
+// eldest is the set that has the Service made, when it has been there for long enough: the
+// oldest that stays. It is empty if there is none.
+func (g *governed) eldest() string {
+	stay := slices.DeleteFunc(slices.Clone(g.sets), func(set *appsv1.StatefulSet) bool { return set.DeletionTimestamp != nil })
+	if len(stay) == 0 {
+		return ""
+	}
+	return slices.MinFunc(stay, func(a, b *appsv1.StatefulSet) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	}).Name
 }
 
 // selectsWrong says whom a Service that is ours leaves out, or selects and should not.
