@@ -44,8 +44,9 @@ rules:
 type Cluster struct{ ordinal, dir string }
 
 // Start starts a new cluster with simulated nodes and no StatefulSet controller;
-// ordinal is the program. Stop must be called, whatever happens next.
-func Start(ctx context.Context, ordinal string, nodes int) (*Cluster, error) {
+// ordinal is the program, flags are more of `ordinal up`. Stop must be called, whatever
+// happens next.
+func Start(ctx context.Context, ordinal string, nodes int, flags ...string) (*Cluster, error) {
 	ordinal, err := filepath.Abs(ordinal)
 	if err != nil {
 		return nil, err
@@ -61,8 +62,8 @@ func Start(ctx context.Context, ordinal string, nodes int) (*Cluster, error) {
 	if err := os.WriteFile(c.path("audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
 		return nil, err
 	}
-	err = c.run(ctx, "up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--no-controller",
-		"--audit-policy", c.path("audit.yaml"), "--audit-log", c.auditLog(), "--kubeconfig", "", "--api-port", "0")
+	err = c.run(ctx, append([]string{"up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--no-controller",
+		"--audit-policy", c.path("audit.yaml"), "--audit-log", c.auditLog(), "--kubeconfig", "", "--api-port", "0"}, flags...)...)
 	if err == nil {
 		if err = c.makeAccount(ctx); err != nil {
 			err = fmt.Errorf("make the account of Ordinal's controller: %w", err)
