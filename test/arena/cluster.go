@@ -62,7 +62,7 @@ func Start(ctx context.Context, ordinal string, nodes int, flags ...string) (*Cl
 	if err := os.WriteFile(c.path("audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
 		return nil, err
 	}
-	err = c.run(ctx, append([]string{"up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--no-controller",
+	err = c.run(ctx, append([]string{"up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--statefulset-controller", "none",
 		"--audit-policy", c.path("audit.yaml"), "--audit-log", c.auditLog(), "--kubeconfig", "", "--api-port", "0"}, flags...)...)
 	if err == nil {
 		if err = c.makeAccount(ctx); err != nil {
