@@ -44,7 +44,7 @@ func deniesWhatTheNamespaceSays(s *stage) {
 		"all sets":  func(ns string, _ []*appsv1.StatefulSet) { s.take(ns) },
 		"web":       func(ns string, sets []*appsv1.StatefulSet) { s.take(ns, sets[0]) },
 		"a-web":     func(ns string, sets []*appsv1.StatefulSet) { s.take(ns, sets[1]) },
-		"two sets":  func(ns string, sets []*appsv1.StatefulSet) { s.take(ns, sets[0]); s.take(ns, sets[2]) },
+		"two sets":  func(ns string, sets []*appsv1.StatefulSet) { s.take(ns, sets[0], sets[2]) },
 		"no label":  func(string, []*appsv1.StatefulSet) {},
 		"opted out": func(ns string, _ []*appsv1.StatefulSet) { s.setLabel(ns, fence.InTree) },
 		// Lists count beside their label alone.
@@ -128,7 +128,7 @@ func isStoredAsItWasSent(s *stage) {
 // isNotProvenByAnotherRefusal has the probe refused by somebody else.
 func isNotProvenByAnotherRefusal(s *stage) {
 	stranger := s.as("somebody")
-	_, err := stranger.CoreV1().Pods("proof").Create(s.Context(), fence.Probe("proof", "web"), metav1.CreateOptions{DryRun: dry})
+	_, err := stranger.CoreV1().Pods("default").Create(s.Context(), fence.Probe("default", "web"), metav1.CreateOptions{DryRun: dry})
 	if err == nil || fence.Denied(err) {
 		s.Errorf("somebody without permission is refused by the fence: %v", err)
 	}
@@ -136,7 +136,7 @@ func isNotProvenByAnotherRefusal(s *stage) {
 
 func (s *stage) setLabel(namespace, value string) {
 	s.Helper()
-	s.label(namespace, func(ns *corev1.Namespace) { metav1.SetMetaDataLabel(&ns.ObjectMeta, fence.Label, value) })
+	s.mark(namespace, func(ns *corev1.Namespace) { metav1.SetMetaDataLabel(&ns.ObjectMeta, fence.Label, value) })
 }
 
 // anyNamespace is a new one.

@@ -2,14 +2,13 @@ package fence
 
 import (
 	"context"
-	"fmt"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -27,6 +26,7 @@ type stage struct {
 	cluster *arena.Cluster
 	config  *rest.Config // an administrator's
 	admin   kubernetes.Interface
+	record  *arena.Record
 }
 
 func newStage(t *testing.T, flags ...string) *stage {
@@ -46,7 +46,9 @@ func newStage(t *testing.T, flags ...string) *stage {
 	}
 	s.admin, err = kubernetes.NewForConfig(s.config)
 	s.must(err)
-	s.raise()
+	s.must(cluster.Fence(t.Context()))
+	s.record, err = cluster.Record()
+	s.must(err)
 	return s
 }
 
@@ -62,26 +64,6 @@ func programOr(variable, program string) string {
 		return set
 	}
 	return program
-}
-
-// raise puts up the fence, and waits until the API server enforces it.
-func (s *stage) raise() {
-	s.Helper()
-	admission := s.admin.AdmissionregistrationV1()
-	_, err := admission.ValidatingAdmissionPolicies().Create(s.Context(), fence.Policy(), metav1.CreateOptions{})
-	s.must(err)
-	_, err = admission.ValidatingAdmissionPolicyBindings().Create(s.Context(), fence.Binding(), metav1.CreateOptions{})
-	s.must(err)
-	s.namespace("proof")
-	s.take("proof")
-	inTree := s.as(fence.Account)
-	s.eventually(func() error {
-		_, err := inTree.CoreV1().Pods("proof").Create(s.Context(), fence.Probe("proof", "any"), metav1.CreateOptions{DryRun: dry})
-		if fence.Denied(err) {
-			return nil
-		}
-		return fmt.Errorf("the fence does not refuse the probe, and the API server says: %w", err)
-	})
 }
 
 // as is a client of somebody else, who may do all that he has permission for, and with
@@ -104,31 +86,57 @@ func (s *stage) namespace(name string) {
 // take puts sets of a namespace under Ordinal, or all.
 func (s *stage) take(namespace string, sets ...*appsv1.StatefulSet) {
 	s.Helper()
-	s.label(namespace, func(ns *corev1.Namespace) {
-		label, annotations := fence.Take(ns, sets...)
-		metav1.SetMetaDataLabel(&ns.ObjectMeta, fence.Label, label)
-		for key, value := range annotations {
-			delete(ns.Annotations, key)
-			if value != nil {
-				metav1.SetMetaDataAnnotation(&ns.ObjectMeta, key, *value)
-			}
-		}
-	})
+	s.must(s.cluster.Take(s.Context(), namespace, sets...))
 }
 
-// label changes what a namespace says.
-func (s *stage) label(namespace string, change func(*corev1.Namespace)) {
+// mark changes what a namespace says.
+func (s *stage) mark(namespace string, change func(*corev1.Namespace)) {
 	s.Helper()
-	s.eventually(func() error {
-		ns, err := s.admin.CoreV1().Namespaces().Get(s.Context(), namespace, metav1.GetOptions{})
-		s.must(err)
-		change(ns)
-		_, err = s.admin.CoreV1().Namespaces().Update(s.Context(), ns, metav1.UpdateOptions{})
-		if !apierrors.IsConflict(err) {
-			s.must(err)
+	s.must(s.cluster.Mark(s.Context(), namespace, change))
+}
+
+// ordinal runs Ordinal's controller behind the fence, until the test's end.
+func (s *stage) ordinal() {
+	s.Helper()
+	stop := s.run("ordinal-controller", programOr("CONTROLLER_BIN", "../../bin/ordinal-controller"),
+		"--kubeconfig", s.cluster.Kubeconfig(arena.FencedKubeconfig), "--mode", fence.Fenced, "--namespace", arena.FencedNamespace,
+		"--leader-elect=false", "--metrics-addr=", "--health-addr=")
+	s.Cleanup(stop)
+}
+
+// inTree runs the in-tree controller in a process of its own, until the test's end or
+// until it is told to stop.
+func (s *stage) inTree() (stop func()) {
+	s.Helper()
+	stop = sync.OnceFunc(s.run("intree", programOr("INTREE_BIN", "../../bin/intree"),
+		"--kubeconfig", s.cluster.Kubeconfig(arena.InTreeKubeconfig)))
+	s.Cleanup(stop)
+	return stop
+}
+
+// run starts a controller.
+func (s *stage) run(log, program string, args ...string) (stop func()) {
+	s.Helper()
+	// Not the test's context: that ends before the controller is told to.
+	process, err := arena.Run(context.Background(), s.cluster.Log(log), program, args...)
+	s.must(err)
+	return func() {
+		if err := process.Stop(); err != nil {
+			s.Error(err)
 		}
-		return err
-	})
+	}
+}
+
+// quiet is how long controllers write nothing before they count as done; ours holds a
+// status back for a second at most.
+const quiet = 1500 * time.Millisecond
+
+// written are the controllers' writes since it was last called, once they are done.
+func (s *stage) written() []arena.Write {
+	s.Helper()
+	writes, err := s.record.UntilQuiet(s.Context(), quiet)
+	s.must(err)
+	return writes
 }
 
 // eventually asks ten times a second until there is nothing left to object to.
