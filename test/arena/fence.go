@@ -3,6 +3,7 @@ package arena
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -33,7 +34,10 @@ const writesRole = "ordinal-controller-writes"
 const (
 	// enforcedWithin is how long the API server may take to load a policy.
 	enforcedWithin = 30 * time.Second
-	askEvery       = 50 * time.Millisecond
+	// standsWithin is how long the controller may take for a proof, which takes ten
+	// seconds, or to take back what it has set.
+	standsWithin = 90 * time.Second
+	askEvery     = 50 * time.Millisecond
 )
 
 // Fence grants the account Fenced its permissions, puts up the fence, and waits until the
@@ -204,4 +208,19 @@ func (c *Cluster) Standing(ctx context.Context, namespace string) (*fence.Namesp
 		return nil, err
 	}
 	return record.Of(namespace), nil
+}
+
+// UntilStanding waits until the controller behind the fence says that a namespace is in a
+// state.
+func (c *Cluster) UntilStanding(ctx context.Context, namespace, state string) error {
+	var at *fence.NamespaceRecord
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, askEvery, standsWithin, true, func(ctx context.Context) (bool, error) {
+		at, last = c.Standing(ctx, namespace)
+		return at != nil && at.State == state, nil
+	})
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("namespace %s is to be %s, and is %+v: %w", namespace, state, at, errors.Join(err, last))
 }
