@@ -47,6 +47,7 @@ func permissions() []permission {
 			rule(core, []string{"services"}, []string{"list", "watch", "create", "patch", "delete"}),
 			rule([]string{"events.k8s.io"}, []string{"events"}, []string{"create", "patch"}),
 			rule(core, []string{"events"}, []string{"list"}),
+			rule(core, []string{"namespaces"}, []string{"list", "watch"}),
 		}},
 		// No controller attaches volumes here; see controlplane.Controllers.
 		{node.User, []rbacv1.PolicyRule{
