@@ -57,6 +57,10 @@ image: deps ## Build the demo image, bin/my-image.tar, from examples/counter, wi
 		go build -ldflags "-s -w" -o bin/counter ./examples/counter; \
 		go run ./internal/ociimage/mkimage -name my-image -link tar -link test -o bin/my-image.tar bin/counter'
 
+.PHONY: controller-image
+controller-image: deps ## Build the controller's image for amd64 and arm64, bin/ordinal-controller.tar, without Docker
+	@LDFLAGS='$(LDFLAGS)' $(STEP) "build bin/ordinal-controller.tar" hack/controller-image.sh
+
 .PHONY: check
 check: payload $(TOOLS) ## Everything that needs no running: format, vet, lint, import rules, sizes, vulnerabilities
 	@hack/check.sh
