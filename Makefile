@@ -69,6 +69,20 @@ $(TOOLS): tools/go.mod tools/go.sum
 	@$(STEP) "build the linters" go -C tools build -o ../bin/tools/ tool
 	@touch $@
 
+# Helm 4 and Helm 3, as their releases are for Kubernetes 1.37: otherwise Helm 3 believes in 1.20.
+HELM3 := helm.sh/helm/v3/pkg/chartutil
+HELM  := bin/tools/.helm
+$(HELM): tools/chart/go.mod tools/chart/go.sum
+	@mkdir -p bin/tools
+	@$(STEP) "build Helm" bash -euc '\
+		go -C tools/chart build -ldflags "-s -w" -o ../../bin/tools/helm helm.sh/helm/v4/cmd/helm; \
+		go -C tools/chart build -ldflags "-s -w -X $(HELM3).k8sVersionMajor=$(word 1,$(KUBEPARTS)) -X $(HELM3).k8sVersionMinor=$(word 2,$(KUBEPARTS))" -o ../../bin/tools/helm3 helm.sh/helm/v3/cmd/helm'
+	@touch $@
+
+.PHONY: chart
+chart: ## Make what follows from charts/ordinal: install.yaml, the table of values, the fence's template
+	@$(STEP) "make install.yaml and the chart's README" go -C tools/chart run .
+
 .PHONY: vuln
 vuln: $(TOOLS) ## Fail on known vulnerabilities (make check only reports them: the database changes without a commit)
 	@hack/vuln.sh ./cmd/...
@@ -109,7 +123,7 @@ takeover: build intree ## Test that sets can be taken over from the in-tree cont
 	@$(STEP) "takeover test" go test -ldflags=-w -count=1 -timeout 10m ./test/takeover/...
 
 .PHONY: e2e
-e2e: build image ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
+e2e: build image controller-image $(HELM) ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
 	@$(STEP) "end-to-end tests" go test -v -count=1 -timeout 30m ./test/e2e/...
 
 .PHONY: machine
