@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -74,7 +75,20 @@ func queries(t *testing.T) map[string]string {
 			found[panel.Title+" "+target.RefID] = target.Expr
 		}
 	}
-	groups, _, err := unstructured.NestedSlice(rendered(t, everything)["PrometheusRule/ordinal-controller"].Object, "spec", "groups")
+	maps.Copy(found, alertNames(t))
+	return found
+}
+
+// alertNames are the alerts' queries by their names.
+func alertNames(t *testing.T) map[string]string {
+	t.Helper()
+	return alertsOf(t, everything)
+}
+
+func alertsOf(t *testing.T, values string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	groups, _, err := unstructured.NestedSlice(rendered(t, values)["PrometheusRule/ordinal-controller"].Object, "spec", "groups")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,9 +120,8 @@ func TestWhatIsAskedForIsExported(t *testing.T) {
 }
 
 func TestAlertsOfTheFenceAreForThoseWhoHaveOne(t *testing.T) {
-	groups, _, _ := unstructured.NestedSlice(rendered(t, everything+"mode: whole-cluster")["PrometheusRule/ordinal-controller"].Object, "spec", "groups")
-	for _, rule := range groups[0].(map[string]any)["rules"].([]any) {
-		if name := rule.(map[string]any)["alert"]; name == "OrdinalFenceDown" || name == "OrdinalFenceDoesNotHold" {
+	for name := range alertsOf(t, everything+"mode: whole-cluster") {
+		if name == "OrdinalFenceDown" || name == "OrdinalFenceDoesNotHold" || name == "OrdinalNamespaceStopped" {
 			t.Errorf("there is %s where no fence is", name)
 		}
 	}

@@ -46,7 +46,7 @@ func TestNoRoleGrantsMoreThanIsNeeded(t *testing.T) {
 					t.Errorf("%s: %s", role, grant)
 				}
 				for _, verb := range []string{"create", "update", "patch", "delete", "deletecollection"} {
-					if grant == verb+" apps/statefulsets" {
+					if grant == verb+" apps/statefulsets" && role != "ClusterRole/ordinal-give-back" {
 						t.Errorf("%s lets the specs of sets be written: %s", role, grant)
 					}
 				}
@@ -91,16 +91,16 @@ func TestTheWritesIncludeWhatChangingOwnersTakes(t *testing.T) {
 	}
 }
 
-func TestGivingBackTouchesNoSetPodOrClaim(t *testing.T) {
+func TestGivingBackDeletesNoSetPodOrClaim(t *testing.T) {
 	for role, granted := range roles(t, rendered(t, "")) {
 		if !strings.HasSuffix(role, "/ordinal-give-back") {
 			continue
 		}
 		for _, grant := range granted {
-			verb, of, _ := strings.Cut(grant, " ")
+			verb, _, _ := strings.Cut(grant, " ")
 			reads := slices.Contains([]string{"get", "list", "watch"}, verb)
-			takes := strings.HasPrefix(of, "/namespaces") && verb != "delete" || of == "rbac.authorization.k8s.io/rolebindings ordinal-controller" && verb == "delete"
-			if !reads && !takes {
+			allowed := []string{"patch /namespaces", "patch apps/statefulsets", "delete rbac.authorization.k8s.io/rolebindings ordinal-controller"}
+			if !reads && !slices.Contains(allowed, grant) {
 				t.Errorf("%s: %s", role, grant)
 			}
 		}
