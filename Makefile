@@ -23,7 +23,8 @@ LDFLAGS := -s -w -X ordinal.dev/ordinal/internal/version.version=$(VERSION) \
   -X ordinal.dev/ordinal/internal/version.kubernetes=$(KUBERNETES) \
   -X $(KUBEVAR).gitVersion=$(KUBERNETES) -X $(KUBEVAR).gitMajor=$(word 1,$(KUBEPARTS)) -X $(KUBEVAR).gitMinor=$(word 2,$(KUBEPARTS))
 
-PAYLOAD := internal/cluster/payload/embedded
+PAYLOADS := internal/cluster/payload/embedded
+PAYLOAD := $(PAYLOADS)$(if $(filter arm64,$(shell go env GOARCH)),-arm64)
 TOOLS   := bin/tools/.stamp
 STEP    := hack/step.sh
 
@@ -60,6 +61,12 @@ image: deps ## Build the demo image, bin/my-image.tar, from examples/counter, wi
 .PHONY: controller-image
 controller-image: deps ## Build the controller's image for amd64 and arm64, bin/ordinal-controller.tar, without Docker
 	@LDFLAGS='$(LDFLAGS)' $(STEP) "build bin/ordinal-controller.tar" hack/controller-image.sh
+
+.PHONY: arm64
+arm64: payload ## Cross-compile all that is shipped for arm64, into bin/arm64 (the first time takes about ten minutes)
+	@$(STEP) "install what cross-compiling takes" hack/arm64-deps.sh bin/arm64/sysroot
+	@$(STEP) "build the payload for arm64" go -C payload run . -arch arm64 -sysroot $(CURDIR)/bin/arm64/sysroot ../$(PAYLOADS)-arm64
+	@LDFLAGS='$(LDFLAGS)' $(STEP) "build bin/arm64/ordinal and the other programs" hack/arm64.sh
 
 .PHONY: check
 check: payload $(TOOLS) ## Everything that needs no running: format, vet, lint, import rules, sizes, vulnerabilities
@@ -167,4 +174,4 @@ bench-restarts: build image ## Measure RESTARTS restarts (1000) of pods with cla
 
 .PHONY: clean
 clean: ## Remove what was built (not the Go build cache, not a cluster's data)
-	rm -rf bin $(PAYLOAD)/*.zst $(PAYLOAD)/digests.txt
+	rm -rf bin $(PAYLOADS){,-arm64}/{*.zst,digests.txt}

@@ -41,7 +41,7 @@ func run(args []string) error {
 	}
 	recipe.Programs = flags.Args()
 	if *name == "" || *out == "" || len(recipe.Programs) == 0 {
-		return errors.New("usage: mkimage -name NAME [-user UID:GID] [-link NAME]... -o FILE BINARY...")
+		return errors.New("usage: mkimage -name NAME [-user UID:GID] [-link NAME]... -o FILE BINARIES")
 	}
 	file, err := os.Create(*out)
 	if err != nil {
