@@ -48,7 +48,11 @@ func (h *Handover) GiveBack(ctx context.Context, targets []Target, atOnce bool) 
 				return err
 			}
 		}
-		if err := h.await(ctx, targets, Left, "✓ %s: Ordinal has taken back its conditions and marks"); err != nil {
+		there, err := h.existing(ctx, targets)
+		if err != nil {
+			return err
+		}
+		if err := h.await(ctx, there, Left, "✓ %s: Ordinal has taken back its conditions and marks"); err != nil {
 			return h.stuck(err, targets)
 		}
 	}
@@ -80,6 +84,26 @@ func (h *Handover) owned(ctx context.Context, targets []Target) ([]Target, error
 		}
 	}
 	return owned, nil
+}
+
+// existing are the targets without sets that do not exist: of those nothing is to be taken
+// back, and the controller does not speak of them.
+func (h *Handover) existing(ctx context.Context, targets []Target) ([]Target, error) {
+	var existing []Target
+	for _, t := range targets {
+		sets, err := setsOf(ctx, h.Client, t.Namespace)
+		if err != nil {
+			return nil, err
+		}
+		isGone := func(name string) bool {
+			return !slices.ContainsFunc(sets, func(set *appsv1.StatefulSet) bool { return set.Name == name })
+		}
+		there := Target{Namespace: t.Namespace, Sets: slices.DeleteFunc(slices.Clone(t.Sets), isGone)}
+		if t.Whole() || !there.Whole() {
+			existing = append(existing, there)
+		}
+	}
+	return existing, nil
 }
 
 // mayGiveBack returns an error if that cannot be done, before anything is written.

@@ -223,6 +223,21 @@ func TestSetsAreTakenAndGivenBackOneByOne(t *testing.T) {
 	})
 }
 
+func TestASetThatIsGoneIsGivenBackWithoutWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shop := namespace("shop", fence.OrdinalSets)
+		shop.Annotations = map[string]string{fence.SetsAnnotation: "gone,web", fence.ClaimsAnnotation: "data-gone,data-web"}
+		w, began := newWorld(t, shop, setIn("shop", "web", 1)), time.Now()
+		w.stopped = "and would be waited for"
+		if err := w.giveBack(t, false, Target{Namespace: "shop", Sets: []string{"gone"}}); err != nil || time.Since(began) > 0 {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		if got := w.says(t, "shop"); got != "ordinal-sets sets=web set-claims=data-web" {
+			t.Errorf("the namespace says %q", got)
+		}
+	})
+}
+
 func TestWhatAnotherListsMeanwhileIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, namespace("shop", ""), setIn("shop", "web", 1), setIn("shop", "api", 1))
