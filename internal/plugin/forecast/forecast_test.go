@@ -96,6 +96,17 @@ func TestForecastSaysWhatTakingWouldChange(t *testing.T) {
 		s.Set.Spec.Template.Spec.Containers[0].Image = "db:2"
 		return s
 	}
+	// One pod and its claim are gone.
+	missing := func(t *testing.T) *plan.Snapshot {
+		s := atRest(t, "mysql")
+		s.Set.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}}}
+		s.Revisions = nil
+		addRevision(t, s, 1)
+		s.Set.Status.CurrentRevision, s.Set.Status.UpdateRevision = s.Revisions[0].Name, s.Revisions[0].Name
+		s.Pods = s.Pods[:1]
+		s.Pods[0].Labels[appsv1.StatefulSetRevisionLabel] = s.Revisions[0].Name
+		return s
+	}
 	odd := func(t *testing.T) *plan.Snapshot {
 		s := atRest(t, "odd")
 		s.Set.Spec.Ordinals = &appsv1.StatefulSetOrdinals{Start: 2147483647}
@@ -104,7 +115,7 @@ func TestForecastSaysWhatTakingWouldChange(t *testing.T) {
 	for name, sets := range map[string][]func(*testing.T) *plan.Snapshot{
 		"none":    {},
 		"at-rest": {quiet},
-		"mixed":   {stuck, odd, rolling, quiet, noService},
+		"mixed":   {stuck, odd, rolling, quiet, noService, missing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := Forecast{}

@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -24,7 +25,7 @@ func Taken(r *fence.Record, t Target) Stage {
 	case n.State == fence.Stopped:
 		return Stage{Stopped: true, Words: "the controller has stopped: " + n.Why}
 	case n.State == fence.Proving: // and writes nothing
-		return Stage{Words: "the fence is being proven" + because(n.Why)}
+		return Stage{Words: cmp.Or(n.Why, "the fence is being proven")}
 	case n.State == fence.Acting && has(n.Sets, t), !t.Whole() && has(n.Sets, t) && !hasAny(n.Left, t): // others may be leaving
 		return Stage{Done: true}
 	case n.State == fence.Acting:

@@ -53,7 +53,7 @@ func TestWhatTheRecordMeansForATarget(t *testing.T) {
 		{"not seen", Taken, &fence.Record{}, whole, Stage{Words: "the controller has not seen the label yet"}},
 		{"no record", Taken, nil, whole, Stage{Words: "the controller has not seen the label yet"}},
 		{"proving", Taken, record(fence.NamespaceRecord{State: fence.Proving, Why: "refused for 4s of 10s"}), whole,
-			Stage{Words: "the fence is being proven: refused for 4s of 10s"}},
+			Stage{Words: "refused for 4s of 10s"}},
 		{"acting", Taken, record(fence.NamespaceRecord{State: fence.Acting}), whole, Stage{Done: true}},
 		{"acting for all, of which one", Taken, record(fence.NamespaceRecord{State: fence.Acting}), one, Stage{Done: true}},
 		{"acting for that one", Taken, record(fence.NamespaceRecord{State: fence.Acting, Sets: []string{"db", "web"}}), one, Stage{Done: true}},

@@ -74,6 +74,9 @@ func Read(ctx context.Context, reader client.Reader) (*Installation, error) {
 func get(ctx context.Context, reader client.Reader, key types.NamespacedName, object client.Object, there *bool) error {
 	err := reader.Get(ctx, key, object)
 	*there = err == nil
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("this user may not see whether Ordinal is installed; ask an administrator of the cluster for: get validatingadmissionpolicies and validatingadmissionpolicybindings of the name %s", fence.Name)
+	}
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) || runtime.IsNotRegisteredError(err) {
 		return nil
 	}

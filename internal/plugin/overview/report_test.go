@@ -69,7 +69,7 @@ func TestReports(t *testing.T) {
 	sets := []appsv1.StatefulSet{
 		set("db", "kafka", 2, 3, "Progressing=True: updating kafka-1 waits: kafka-2 cannot start: container main is in CrashLoopBackOff", "Available=False: kafka-2 cannot start"),
 		set("db", "etcd", 3, 3, "Progressing=False: revision etcd-1 is rolled out", "Available=True: 3 of 3 pods are available"),
-		set("shop", "web", 1, 1), set("shop", "other", 1, 1), set("default", "plain", 1, 2),
+		set("shop", "web", 1, 1), set("shop", "other", 1, 1), set("default", "plain", 1, 2), set("legacy", "theirs", 1, 1),
 	}
 	stopped := fence.NamespaceRecord{Name: "shop", Sets: []string{"web"}, State: fence.Stopped, Why: "the binding fence.ordinal.dev is gone", Since: now.Add(-time.Minute)}
 	down := installed(fence.Fenced, acting, stopped)
