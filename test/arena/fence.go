@@ -140,7 +140,7 @@ func (c *Cluster) untilRefused(ctx context.Context, refused bool) error {
 	}
 	var last error
 	err = wait.PollUntilContextTimeout(ctx, askEvery, enforcedWithin, true, func(ctx context.Context) (bool, error) {
-		_, last = inTree.CoreV1().Pods("fenced").Create(ctx, fence.Probe("fenced", "any"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		_, last = inTree.AppsV1().ControllerRevisions("fenced").Create(ctx, fence.Probe("fenced", "any"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return fence.Denied(last) == refused, nil
 	})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a test waits for what takes a second or two on an idle machine.
-const patience = 60 * time.Second
+const patience = 15 * time.Second
 
 // A stage is a cluster on which the fence is up.
 type stage struct {
@@ -123,6 +123,9 @@ func (s *stage) run(log, program string, args ...string) (stop func()) {
 	return func() {
 		if err := process.Stop(); err != nil {
 			s.Error(err)
+		}
+		if s.Failed() {
+			s.Logf("the last words of %s: %v", log, process.LastWords())
 		}
 	}
 }
