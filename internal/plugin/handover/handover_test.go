@@ -191,7 +191,7 @@ func TestWhatDoesNotComeToAnEndSaysWhy(t *testing.T) {
 			func(t *testing.T, w *world) error { return w.take(t, db) }, []string{"the controller has stopped: the policy is changed"}},
 		{"given back, and stopped", func(w *world) { w.stopped = "the policy is changed" },
 			func(t *testing.T, w *world) error { return w.giveBack(t, false, Target{Namespace: "ours"}) },
-			[]string{"the policy is changed", "Still Ordinal's: namespace ours", "--now"}},
+			[]string{"the policy is changed", "stays Ordinal's", "--now"}},
 		{"one of all", nil, func(t *testing.T, w *world) error {
 			return w.giveBack(t, false, Target{Namespace: "ours", Sets: []string{"web"}})
 		}, []string{"give back the namespace, and take those that are to stay by sts/NAME"}},
@@ -214,6 +214,20 @@ func TestWhatDoesNotComeToAnEndSaysWhy(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestOneThatIsStoppedDoesNotHoldTheOthersUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, namespace("ours", fence.Ordinal), namespace("stuck", fence.Ordinal))
+		w.stopped, w.only = "the RoleBinding is missing", "stuck"
+		err := w.giveBack(t, false, Target{Namespace: "stuck"}, Target{Namespace: "ours"})
+		if err == nil || !strings.Contains(err.Error(), "namespace stuck: the controller has stopped") {
+			t.Errorf("got %v", err)
+		}
+		if ours, stuck := w.says(t, "ours"), w.says(t, "stuck"); ours != "" || !strings.HasPrefix(stuck, fence.Ordinal) {
+			t.Errorf("namespace ours says %q, and stuck %q", ours, stuck)
+		}
+	})
 }
 
 func TestWithoutAControllerGivingBackIsAskedForAtOnce(t *testing.T) {

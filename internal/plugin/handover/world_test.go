@@ -37,6 +37,7 @@ type world struct {
 	changed map[string]time.Time // when a namespace was written last
 	deaf    bool                 // the controller sees nothing
 	stopped string               // why it has stopped
+	only    string               // the namespace in which it has; empty for all
 	denied  string               // a right that the person lacks
 	touched []string             // sets that were written
 	race    func()               // called once before a namespace is written
@@ -84,7 +85,7 @@ func (w *world) said(n *corev1.Namespace) (fence.NamespaceRecord, bool) {
 			said.Left = strings.Split(gone, ",")
 		}
 	}
-	if w.stopped != "" {
+	if w.stopped != "" && (w.only == "" || w.only == n.Name) {
 		said.Left, said.State, said.Why = nil, fence.Stopped, w.stopped
 	}
 	return said, charge.Fenced() && !w.deaf
