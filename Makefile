@@ -23,7 +23,8 @@ LDFLAGS := -s -w -X ordinal.dev/ordinal/internal/version.version=$(VERSION) \
   -X ordinal.dev/ordinal/internal/version.kubernetes=$(KUBERNETES) \
   -X $(KUBEVAR).gitVersion=$(KUBERNETES) -X $(KUBEVAR).gitMajor=$(word 1,$(KUBEPARTS)) -X $(KUBEVAR).gitMinor=$(word 2,$(KUBEPARTS))
 
-PAYLOAD := internal/cluster/payload/embedded
+PAYLOADS := internal/cluster/payload/embedded
+PAYLOAD := $(PAYLOADS)$(if $(filter arm64,$(shell go env GOARCH)),-arm64)
 TOOLS   := bin/tools/.stamp
 STEP    := hack/step.sh
 
@@ -36,7 +37,7 @@ demo: build image ## The whole story on this machine: build, start, run a Statef
 	@hack/demo.sh
 
 .PHONY: build
-build: payload controller ## Build bin/ordinal and bin/ordinal-controller (the first time takes 8 to 12 minutes on two cores)
+build: payload controller plugin ## Build bin/ordinal, bin/ordinal-controller and bin/kubectl-ordinal (the first time takes 8 to 12 minutes on two cores)
 	@$(STEP) "build bin/ordinal" go build -v -ldflags '$(LDFLAGS)' -o bin/ordinal ./cmd/ordinal
 
 .PHONY: deps
@@ -51,11 +52,25 @@ payload: deps ## Build what bin/ordinal carries: containerd, its shim, runc, the
 controller: deps ## Build bin/ordinal-controller alone (about two minutes the first time)
 	@$(STEP) "build bin/ordinal-controller" go build -v -ldflags '$(LDFLAGS)' -o bin/ordinal-controller ./cmd/ordinal-controller
 
+.PHONY: plugin
+plugin: deps ## Build bin/kubectl-ordinal, the plugin of kubectl for any cluster
+	@$(STEP) "build bin/kubectl-ordinal" go build -v -ldflags '$(LDFLAGS)' -o bin/kubectl-ordinal ./cmd/kubectl-ordinal
+
 .PHONY: image
 image: deps ## Build the demo image, bin/my-image.tar, from examples/counter, without Docker
 	@$(STEP) "build bin/my-image.tar" bash -euc '\
 		go build -ldflags "-s -w" -o bin/counter ./examples/counter; \
 		go run ./internal/ociimage/mkimage -name my-image -link tar -link test -o bin/my-image.tar bin/counter'
+
+.PHONY: controller-image
+controller-image: deps ## Build the controller's image for amd64 and arm64, bin/ordinal-controller.tar, without Docker
+	@LDFLAGS='$(LDFLAGS)' $(STEP) "build bin/ordinal-controller.tar" hack/controller-image.sh
+
+.PHONY: arm64
+arm64: payload ## Cross-compile all that is shipped for arm64, into bin/arm64 (the first time takes about ten minutes)
+	@$(STEP) "install what cross-compiling takes" hack/arm64-deps.sh bin/arm64/sysroot
+	@$(STEP) "build the payload for arm64" go -C payload run . -arch arm64 -sysroot $(CURDIR)/bin/arm64/sysroot ../$(PAYLOADS)-arm64
+	@LDFLAGS='$(LDFLAGS)' $(STEP) "build bin/arm64/ordinal and the other programs" hack/arm64.sh
 
 .PHONY: check
 check: payload $(TOOLS) ## Everything that needs no running: format, vet, lint, import rules, sizes, vulnerabilities
@@ -64,6 +79,20 @@ check: payload $(TOOLS) ## Everything that needs no running: format, vet, lint, 
 $(TOOLS): tools/go.mod tools/go.sum
 	@$(STEP) "build the linters" go -C tools build -o ../bin/tools/ tool
 	@touch $@
+
+# Helm 4 and Helm 3, as their releases are for Kubernetes 1.37: otherwise Helm 3 believes in 1.20.
+HELM3 := helm.sh/helm/v3/pkg/chartutil
+HELM  := bin/tools/.helm
+$(HELM): tools/chart/go.mod tools/chart/go.sum
+	@mkdir -p bin/tools
+	@$(STEP) "build Helm" bash -euc '\
+		go -C tools/chart build -ldflags "-s -w" -o ../../bin/tools/helm helm.sh/helm/v4/cmd/helm; \
+		go -C tools/chart build -ldflags "-s -w -X $(HELM3).k8sVersionMajor=$(word 1,$(KUBEPARTS)) -X $(HELM3).k8sVersionMinor=$(word 2,$(KUBEPARTS))" -o ../../bin/tools/helm3 helm.sh/helm/v3/cmd/helm'
+	@touch $@
+
+.PHONY: chart
+chart: ## Make what follows from charts/ordinal: install.yaml, the table of values, the fence's template
+	@$(STEP) "make install.yaml and the chart's README" go -C tools/chart run .
 
 .PHONY: vuln
 vuln: $(TOOLS) ## Fail on known vulnerabilities (make check only reports them: the database changes without a commit)
@@ -105,7 +134,7 @@ takeover: build intree ## Test that sets can be taken over from the in-tree cont
 	@$(STEP) "takeover test" go test -ldflags=-w -count=1 -timeout 10m ./test/takeover/...
 
 .PHONY: e2e
-e2e: build image ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
+e2e: build image controller-image $(HELM) ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
 	@$(STEP) "end-to-end tests" go test -v -count=1 -timeout 30m ./test/e2e/...
 
 .PHONY: machine
@@ -149,4 +178,4 @@ bench-restarts: build image ## Measure RESTARTS restarts (1000) of pods with cla
 
 .PHONY: clean
 clean: ## Remove what was built (not the Go build cache, not a cluster's data)
-	rm -rf bin $(PAYLOAD)/*.zst $(PAYLOAD)/digests.txt
+	rm -rf bin $(PAYLOADS){,-arm64}/{*.zst,digests.txt}

@@ -29,6 +29,11 @@ step "import rules, purity, sizes" go test -count=1 ./internal/archtest
 step "vet" go vet ./...
 step "vet and test the payload's builder" bash -euc 'go -C payload vet ./... && go -C payload test ./...'
 step "vet what runs upstream's tests" go -C test/upstream vet ./...
+step "vet and test the chart" bash -euc 'go -C tools/chart vet ./... && go -C tools/chart test ./...'
+step "have Prometheus try the alerts" bash -euc 'go -C test/alerts vet ./... && go -C test/alerts test ./...'
+# With the flags of the image that is built of them.
+step "cross-compile for arm64" bash -euc 'GOARCH=arm64 go build -trimpath -o /dev/null ./cmd/ordinal-controller
+  if [[ -d cmd/kubectl-ordinal ]]; then GOARCH=arm64 go build -trimpath -o /dev/null ./cmd/kubectl-ordinal; fi'
 step "staticcheck" bin/tools/staticcheck ./...
 # The database changes without a commit, and a clean checkout must pass
 # tomorrow as it does today: what is found is shown here, and fails `make vuln`.

@@ -3,6 +3,10 @@
 // internal/cluster/payload embeds them:
 //
 //	go -C payload run . ../internal/cluster/payload/embedded
+//	go -C payload run . -arch arm64 -sysroot DIR ../internal/cluster/payload/embedded-arm64
+//
+// For another architecture than this machine's it takes that one's C compiler, and a
+// directory with libseccomp for it.
 //
 // The programs are pinned by this module's go.mod, which is a module of its
 // own so that containerd's dependencies and those of Kubernetes need not agree.
@@ -12,25 +16,31 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: payload DIRECTORY")
+	var to target
+	flag.StringVar(&to.arch, "arch", runtime.GOARCH, "architecture of the machine that the programs are for")
+	flag.StringVar(&to.sysroot, "sysroot", "", "directory with libseccomp for another architecture than this machine's")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: payload [-arch ARCH -sysroot DIRECTORY] DIRECTORY")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(to, flag.Arg(0)); err != nil {
 		fmt.Fprintln(os.Stderr, "payload:", err)
 		os.Exit(1)
 	}
 }
 
-func run(dest string) error {
-	inputs, err := fingerprint()
+func run(to target, dest string) error {
+	inputs, err := fingerprint(to)
 	if err != nil {
 		return err
 	}
@@ -38,7 +48,7 @@ func run(dest string) error {
 		fmt.Println("payload: up to date")
 		return nil
 	}
-	if err := checkTools(); err != nil {
+	if err := to.check(); err != nil {
 		return err
 	}
 	work, err := os.MkdirTemp("", "ordinal-payload-")
@@ -57,7 +67,7 @@ func run(dest string) error {
 	for _, p := range programs {
 		start := time.Now()
 		binary := filepath.Join(work, p.name)
-		if err := p.build(binary); err != nil {
+		if err := p.build(to, binary); err != nil {
 			return fmt.Errorf("build %s: %w", p.name, err)
 		}
 		e, err := pack(binary, dest)

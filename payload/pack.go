@@ -30,7 +30,7 @@ type entry struct {
 
 // fingerprint digests everything that decides what the binaries are: this
 // module's files, the source of pause, and the Go that compiles them.
-func fingerprint() (string, error) {
+func fingerprint(to target) (string, error) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		return "", err
@@ -40,7 +40,9 @@ func fingerprint() (string, error) {
 		return "", err
 	}
 	files = append(append(files, nested...), "go.mod", "go.sum", pauseSource)
-	compiler, err := exec.Command("go", "env", "GOVERSION", "GOOS", "GOARCH").Output()
+	env := exec.Command("go", "env", "GOVERSION", "GOOS", "GOARCH")
+	env.Env = append(os.Environ(), to.env()...)
+	compiler, err := env.Output()
 	if err != nil {
 		return "", fmt.Errorf("go env: %w", err)
 	}

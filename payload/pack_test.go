@@ -63,3 +63,13 @@ func TestPayloadIsUpToDateOnlyWhenWholeAndFromTheSameInputs(t *testing.T) {
 		t.Error("up to date although a program is missing")
 	}
 }
+
+func TestAPayloadForAnotherMachineIsNotUpToDate(t *testing.T) {
+	first, err := fingerprint(target{arch: "amd64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := fingerprint(target{arch: "arm64"}); err != nil || first == second {
+		t.Errorf("arm64's payload would be taken for amd64's (%v)", err)
+	}
+}

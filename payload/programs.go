@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -10,7 +9,7 @@ import (
 // A program is one binary of the payload.
 type program struct {
 	name  string
-	build func(out string) error
+	build func(t target, out string) error
 }
 
 // programs are what a node needs beside Ordinal itself. All are static, so
@@ -38,58 +37,39 @@ const (
 
 // containerdProgram stamps the module's version into the binary, which would
 // otherwise report "+unknown" and have the node show that.
-func containerdProgram(pkg string) func(string) error {
-	return func(out string) error {
+func containerdProgram(pkg string) func(target, string) error {
+	return func(t target, out string) error {
 		version, err := exec.Command("go", "list", "-m", "-f", "{{.Version}}", containerdModule).Output()
 		if err != nil {
 			return err
 		}
 		stamp := " -X " + containerdModule + "/version.Version=" + strings.TrimSpace(string(version))
-		return command("CGO_ENABLED=0", "go", "build", "-tags", containerdTags, "-ldflags", "-s -w"+stamp, "-o", out, pkg)
+		return command(t.env("CGO_ENABLED=0"), "go", "build", "-tags", containerdTags, "-ldflags", "-s -w"+stamp, "-o", out, pkg)
 	}
 }
 
 // plugin is one of the CNI project's network plugins.
-func plugin(path string) func(string) error {
-	return func(out string) error {
-		return command("CGO_ENABLED=0", "go", "build", "-ldflags", "-s -w", "-o", out,
+func plugin(path string) func(target, string) error {
+	return func(t target, out string) error {
+		return command(t.env("CGO_ENABLED=0"), "go", "build", "-ldflags", "-s -w", "-o", out,
 			"github.com/containernetworking/plugins/plugins/"+path)
 	}
 }
 
 // buildRunc needs cgo: runc enters namespaces before the Go runtime starts,
 // and its seccomp filters come from the C library libseccomp.
-func buildRunc(out string) error {
-	return command("CGO_ENABLED=1", "go", "build", "-tags", runcTags,
+func buildRunc(t target, out string) error {
+	return command(t.env("CGO_ENABLED=1"), "go", "build", "-tags", runcTags,
 		"-ldflags", "-s -w -extldflags -static", "-o", out, "github.com/opencontainers/runc")
 }
 
-func buildPause(out string) error {
-	return command("LC_ALL=C", "gcc", "-Wall", "-Wextra", "-Werror", "-static", "-Os", "-s", "-o", out, pauseSource)
+func buildPause(t target, out string) error {
+	return command(t.env("LC_ALL=C"), t.compiler(), "-Wall", "-Wextra", "-Werror", "-static", "-Os", "-s", "-o", out, pauseSource)
 }
 
-// checkTools says what to install before minutes of building end in a
-// compiler's complaint.
-func checkTools() error {
-	var missing []string
-	if _, err := exec.LookPath("gcc"); err != nil {
-		missing = append(missing, "gcc")
-	}
-	if _, err := exec.LookPath("pkg-config"); err != nil {
-		missing = append(missing, "pkg-config")
-	} else if exec.Command("pkg-config", "--exists", "libseccomp").Run() != nil {
-		missing = append(missing, "libseccomp-dev")
-	}
-	if len(missing) > 0 {
-		return errors.New("missing to build runc: " + strings.Join(missing, ", ") +
-			"; on Debian and Ubuntu: apt-get install gcc libc6-dev pkg-config libseccomp-dev")
-	}
-	return nil
-}
-
-func command(env, name string, args ...string) error {
+func command(env []string, name string, args ...string) error {
 	cmd := exec.Command(name, args...)
-	cmd.Env = append(os.Environ(), env)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	return cmd.Run()
 }

@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string) error {
 	flags := pflag.NewFlagSet("ordinal-controller", pflag.ContinueOnError)
 	kubeconfig := flags.String("kubeconfig", "", "file that says which cluster; empty for the one this runs in")
 	showVersion := flags.Bool("version", false, "print the version and end")
+	askReady := flags.String("check-ready", "", "only ask the instance at this address, such as http://ordinal-controller:8081/readyz, whether it is ready")
 	verbosity := flags.IntP("verbosity", "v", 0, "how much to log, from 0 to 5")
 	options.AddFlags(flags)
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
@@ -59,6 +60,13 @@ func run(ctx context.Context, args []string) error {
 	if *showVersion {
 		fmt.Println("ordinal-controller", version.Ordinal())
 		return nil
+	}
+	if *askReady != "" {
+		answer, err := checkReady(ctx, *askReady)
+		if err == nil {
+			fmt.Println(answer)
+		}
+		return err
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
 	if err != nil {

@@ -64,6 +64,8 @@ func TestMistakesGetOneSentenceAndANonZeroExit(t *testing.T) {
 		{[]string{"kubectl", "--data-dir", dir, "get", "pods"}, "there is no cluster in " + dir},
 		{[]string{"watch", "--data-dir", dir, "sts/x"}, "there is no cluster in " + dir},
 		{[]string{"status", "-o", "xml"}, "-o xml is not known"},
+		{[]string{"status", "--data-dir", dir, "-A"}, "there is no cluster in " + dir},
+		{[]string{"take", "--data-dir", dir, "db"}, "there is no cluster in " + dir},
 		{[]string{"fly"}, "unknown command"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {

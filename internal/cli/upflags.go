@@ -13,6 +13,7 @@ import (
 
 	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/signals"
 )
 
 // upOptions are up's flags as typed by the user.
@@ -50,9 +51,9 @@ func (r *root) newUpWith(o *upOptions) *cobra.Command {
 		Long:  upLong,
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			until := untilSignal
+			until := signals.Until
 			if o.foreground || o.detached {
-				until = untilTold
+				until = signals.UntilFirst
 			}
 			return until(c.Context(), func(ctx context.Context) error { return r.up(ctx, o, c.Flags().Changed) })
 		},

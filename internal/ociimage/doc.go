@@ -1,6 +1,7 @@
-// Package ociimage makes a container image of one static binary, without
-// Docker, a registry or a build file: one layer, a configuration, a manifest.
+// Package ociimage makes container images of static binaries, without Docker, a
+// registry or a build file: one layer, a configuration, a manifest, and for
+// several platforms an index of them.
 //
-// The same binary always gives the same image, digest for digest: no clock and
+// The same binaries always give the same image, digest for digest: no clock and
 // no machine enters it.
 package ociimage

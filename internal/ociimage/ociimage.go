@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,35 +17,60 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
+// A Recipe says what an image is made of.
+type Recipe struct {
+	// Programs are static binaries for one platform, which is the image's. It holds each
+	// as /bin/<its name>, and runs the first.
+	Programs []string
+	// Links are further names in /bin for the first program.
+	Links []string
+	// User is whom the programs run as, "uid:gid"; empty for root.
+	User string
+}
+
 // Build returns an image that runs the static binary, which it holds as
 // /bin/<its name> and, by symbolic links, under the further names in /bin.
-// The image's platform is the one the binary was compiled for.
 func Build(binary string, links ...string) (v1.Image, error) {
-	arch, err := staticArchitecture(binary)
+	return Recipe{Programs: []string{binary}, Links: links}.Build()
+}
+
+// Build makes the image.
+func (r Recipe) Build() (v1.Image, error) { return r.build() }
+
+func (r Recipe) build(layer ...tarball.LayerOption) (v1.Image, error) {
+	if len(r.Programs) == 0 {
+		return nil, errors.New("an image needs a program to run")
+	}
+	arch, err := staticArchitecture(r.Programs[0])
 	if err != nil {
 		return nil, err
 	}
-	content, err := os.ReadFile(binary)
-	if err != nil {
-		return nil, err
+	for _, program := range r.Programs[1:] {
+		switch other, err := staticArchitecture(program); {
+		case err != nil:
+			return nil, err
+		case other != arch:
+			return nil, fmt.Errorf("%s is for %s and %s for %s: one image is for one platform", r.Programs[0], arch, program, other)
+		}
 	}
-	files, err := layerTar(filepath.Base(binary), content, links)
+	files, err := r.layerTar()
 	if err != nil {
 		return nil, err
 	}
 	return FromTar(files, v1.ConfigFile{OS: "linux", Architecture: arch, Config: v1.Config{
-		Entrypoint: []string{"/bin/" + filepath.Base(binary)},
+		Entrypoint: []string{"/bin/" + filepath.Base(r.Programs[0])},
 		Env:        []string{"PATH=/bin"},
 		WorkingDir: "/",
-	}})
+		User:       r.User,
+	}}, layer...)
 }
 
 // FromTar returns an image whose only layer is the archive. Of the config, platform
 // and what to start count; the rest follows from the layer.
-func FromTar(files []byte, config v1.ConfigFile) (v1.Image, error) {
+func FromTar(files []byte, config v1.ConfigFile, options ...tarball.LayerOption) (v1.Image, error) {
 	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(files)), nil
-	})
+	}, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,27 +96,34 @@ func Write(w io.Writer, image v1.Image, as string) error {
 	return tarball.Write(tag, image, w)
 }
 
-// layerTar is the root file system: the binary, its links, and a /tmp for all.
-func layerTar(base string, content []byte, links []string) ([]byte, error) {
+// layerTar is the root file system: the programs, the links, and a /tmp for all.
+func (r Recipe) layerTar() ([]byte, error) {
+	var files bytes.Buffer
+	w := tar.NewWriter(&files)
 	headers := []*tar.Header{
 		{Typeflag: tar.TypeDir, Name: "bin/", Mode: 0o755},
 		{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777},
 	}
-	for _, link := range links {
-		headers = append(headers, &tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + link, Linkname: base, Mode: 0o777})
+	for _, link := range r.Links {
+		headers = append(headers, &tar.Header{Typeflag: tar.TypeSymlink, Name: "bin/" + link, Linkname: filepath.Base(r.Programs[0]), Mode: 0o777})
 	}
-	// Last, so that its content follows its header.
-	headers = append(headers, &tar.Header{Typeflag: tar.TypeReg, Name: "bin/" + base, Mode: 0o755, Size: int64(len(content))})
-
-	var files bytes.Buffer
-	w := tar.NewWriter(&files)
 	for _, h := range headers {
 		if err := w.WriteHeader(h); err != nil {
 			return nil, err
 		}
 	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
+	for _, program := range r.Programs {
+		content, err := os.ReadFile(program)
+		if err != nil {
+			return nil, err
+		}
+		h := &tar.Header{Typeflag: tar.TypeReg, Name: "bin/" + filepath.Base(program), Mode: 0o755, Size: int64(len(content))}
+		if err := w.WriteHeader(h); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(content); err != nil {
+			return nil, err
+		}
 	}
 	if err := w.Close(); err != nil {
 		return nil, err

@@ -17,17 +17,19 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// program compiles a static program of one line.
-func program(t *testing.T) string {
+// program compiles a static program of one line, in a directory of its own.
+func program(t *testing.T) string { return programFor(t, runtime.GOARCH, "hello") }
+
+func programFor(t *testing.T, arch, name string) string {
 	t.Helper()
 	dir := t.TempDir()
 	source := filepath.Join(dir, "main.go")
 	if err := os.WriteFile(source, []byte("package main\n\nfunc main() { println(1) }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	binary := filepath.Join(dir, "hello")
-	build := exec.Command("go", "build", "-o", binary, source)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
+	binary := filepath.Join(dir, name)
+	build := exec.Command("go", "build", "-trimpath", "-o", binary, source)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

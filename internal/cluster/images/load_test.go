@@ -19,6 +19,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"ordinal.dev/ordinal/internal/ociimage"
 )
 
 const myImage = "docker.io/library/my-image:latest"
@@ -60,6 +62,10 @@ func loadable(t *testing.T) map[string]Load {
 			}
 		}
 	})
+	var ours bytes.Buffer
+	if err := ociimage.WriteIndex(&ours, platforms(t), "my-image"); err != nil {
+		t.Fatal(err)
+	}
 	return map[string]Load{
 		"docker save":                    {Path: fileOf(t, saved)},
 		"docker save, gzip":              {Path: fileOf(t, gzipped(t, saved))},
@@ -72,6 +78,7 @@ func loadable(t *testing.T) map[string]Load {
 		"OCI layout without a name":      {Path: nameless, Name: "my-image"},
 		"OCI layout, platforms":          {Path: fileOf(t, tarOf(t, index))},
 		"OCI layout, platforms unjoined": {Path: separate},
+		"OCI layout, platforms, ours":    {Path: fileOf(t, ours.Bytes())},
 	}
 }
 

@@ -3,7 +3,6 @@ package payload
 import (
 	"bufio"
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -32,9 +31,6 @@ const (
 // ErrNotBuilt is returned by a binary that was built without the programs.
 var ErrNotBuilt = errors.New("this build carries no container runtime: build it with `make`, or use --nodes simulated")
 
-//go:embed all:embedded
-var embedded embed.FS
-
 // digestList names each program with the SHA-256 of its binary, one a line as
 // sha256sum(1) writes them; lines that start with # are comments.
 const digestList = "digests.txt"
@@ -43,7 +39,7 @@ const digestList = "digests.txt"
 // was built. Programs that are there already and intact are left alone, so
 // that only the first start writes; a program that is running may be replaced.
 func Unpack(dir string) error {
-	content, err := fs.Sub(embedded, "embedded")
+	content, err := fs.Sub(embedded, folder)
 	if err != nil {
 		return err
 	}
