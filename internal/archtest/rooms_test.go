@@ -15,6 +15,7 @@ var rooms = map[string][]string{
 	"kinds":          {},
 	"timing":         {},
 	"guard":          {"kinds"},
+	"interlock":      {},
 	"snapshot":       {"kinds", "guard"},
 	"apply":          {"kinds", "timing", "snapshot"},
 	"queue":          {"kinds", "timing"},

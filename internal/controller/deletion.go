@@ -42,10 +42,11 @@ func (s *setSync) goneBefore(ctx context.Context) (*appsv1.StatefulSet, error) {
 	return set, nil
 }
 
-// isOrphaned reports whether pods that are to own the Service are not the set's any more: a
-// cache that is behind may have missed that it was deleted with its pods orphaned. All of
-// them were before it went, so that one tells.
+// isOrphaned reports whether none of the pods that are to own the Service is the set's any
+// more: a cache that is behind may have missed that it was deleted with its pods orphaned.
+// Some of them may be, where its user thought better of it in the middle.
 func (s *setSync) isOrphaned(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action) (bool, error) {
+	orphans := false
 	for _, a := range actions {
 		owners := a.Object.GetOwnerReferences()
 		if a.Change.Owners != nil {
@@ -58,14 +59,17 @@ func (s *setSync) isOrphaned(ctx context.Context, set *appsv1.StatefulSet, actio
 			pod := &corev1.Pod{}
 			err := s.writer.Live.Get(ctx, types.NamespacedName{Namespace: set.Namespace, Name: ref.Name}, pod)
 			if err == nil && pod.UID == ref.UID {
-				return !metav1.IsControlledBy(pod, set), nil
+				if metav1.IsControlledBy(pod, set) {
+					return false, nil
+				}
+				orphans = true
 			}
 			if client.IgnoreNotFound(err) != nil {
 				return false, err
 			}
 		}
 	}
-	return false, nil
+	return orphans, nil
 }
 
 // keepNames keeps the Service of a set that is gone, and reports whether pods are left

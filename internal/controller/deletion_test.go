@@ -43,12 +43,16 @@ func TestPodsOfASetThatIsGoneKeepTheirNames(t *testing.T) {
 	}
 }
 
-// orphaning reads pods as they are once the garbage collector has orphaned them.
-type orphaning struct{ client.Reader }
+// orphaning reads pods as they are once the garbage collector has orphaned them, or the one
+// of a name.
+type orphaning struct {
+	client.Reader
+	only string
+}
 
 func (o orphaning) Get(ctx context.Context, key client.ObjectKey, into client.Object, options ...client.GetOption) error {
 	err := o.Reader.Get(ctx, key, into, options...)
-	if _, isPod := into.(*corev1.Pod); isPod {
+	if _, isPod := into.(*corev1.Pod); isPod && (o.only == "" || o.only == key.Name) {
 		into.SetOwnerReferences(nil)
 	}
 	return err
@@ -57,8 +61,17 @@ func (o orphaning) Get(ctx context.Context, key client.ObjectKey, into client.Ob
 // A cache that is behind shows pods with an owner that they do not have any more.
 func TestPodsThatWereOrphanedBecomeNoOwners(t *testing.T) {
 	w := deletedWithItsService(t)
-	w.live.Reader = orphaning{w.API}
+	w.live.Reader = orphaning{w.API, ""}
 	if writes, _, err := w.reconcile(); err != nil || len(writes) > 0 {
 		t.Errorf("wrote %v (%v), want nothing: the pods are not the set's", writes, err)
+	}
+}
+
+// Its user deleted it with its pods orphaned, and then with them after all.
+func TestPodsThatWereNotOrphanedKeepTheirNamesBesideOneThatWas(t *testing.T) {
+	w := deletedWithItsService(t)
+	w.live.Reader = orphaning{w.API, "web-0"}
+	if writes, _, err := w.reconcile(); err != nil || !slices.Equal(writes, []string{"create services peers"}) {
+		t.Errorf("wrote %v (%v), want the Service for the pod that is the set's still", writes, err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"ordinal.dev/ordinal/internal/controller/apply"
+	"ordinal.dev/ordinal/internal/controller/interlock"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/controller/queue"
 	"ordinal.dev/ordinal/internal/controller/report"
@@ -37,7 +38,9 @@ type Surroundings struct {
 	Reports  snapshot.Reporter // reads events of others; nil where there are none
 	Clock    clock.PassiveClock
 	Disabled []plan.Feature
-	Logger   logr.Logger // the zero value drops what is logged
+	// Interlock says where it may act; nil for everywhere.
+	Interlock *interlock.Interlock
+	Logger    logr.Logger // the zero value drops what is logged
 }
 
 // NewEngine makes an engine with empty caches. Its writes are made one after the
@@ -140,6 +143,9 @@ func (e *Engine) Due(ctx context.Context, set types.NamespacedName) []plan.Actio
 	r, m := e.reconciler, e.reconciler.memories.of(set)
 	s, err := snapshot.Take(ctx, e.cache, set, r.clock.Now())
 	if answer := r.guard.MayAct(set.Namespace); answer.Why != "" || answer.Hold > m.hold {
+		return nil
+	}
+	if answer := r.interlock.MayAct(set); answer.Why != "" || answer.Proof > m.proof {
 		return nil
 	}
 	if err != nil || m.uid != s.Set.UID || !m.freshness.Trusts(&s) || m.writes.Expectations.Pending(e.cache) != "" {

@@ -33,7 +33,9 @@ type memory struct {
 	noService time.Time           // since when there is no governing Service; zero while there is one
 	spaceEnds bool                // the namespace is being deleted
 
-	hold int // the last hold of the namespace that the set has come through; see package guard
+	hold  int    // the last hold of the namespace that the set has come through; see package guard
+	proof int    // the proof of the fence by which it was last acted on; see package interlock
+	stop  string // why it has not been since, as far as an event has told it
 
 	freshness snapshot.Freshness
 	asked     snapshot.Asked
@@ -88,6 +90,17 @@ func (ms *memories) renew(set types.NamespacedName, uid types.UID, now time.Time
 func (ms *memories) awaits(set types.NamespacedName) bool {
 	m, has := ms.m.Load(set)
 	return has && m.(*memory).pending.IsAwaited()
+}
+
+// each calls do for the sets of a namespace, or with no name, of all, of which anything is
+// remembered.
+func (ms *memories) each(namespace string, do func(types.NamespacedName)) {
+	ms.m.Range(func(key, _ any) bool {
+		if set := key.(types.NamespacedName); namespace == "" || set.Namespace == namespace {
+			do(set)
+		}
+		return true
+	})
 }
 
 func (ms *memories) forget(set types.NamespacedName) { ms.m.Delete(set) }

@@ -9,14 +9,19 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
 
+	"ordinal.dev/ordinal/internal/fence"
 	"ordinal.dev/ordinal/internal/plan"
 )
 
 // Options are the controller's settings. Start from [DefaultOptions].
 type Options struct {
-	// LeaderElection lets several instances run of which one acts.
-	LeaderElection          bool
-	LeaderElectionNamespace string
+	// LeaderElection lets several instances run of which one acts, and says in a ConfigMap
+	// how each namespace stands, for `kubectl ordinal`.
+	LeaderElection bool
+	// Namespace is the controller's own: of the leader's lease, and of the record.
+	Namespace string
+	// Mode is fence.Fenced or fence.WholeCluster.
+	Mode string
 	// MetricsAddr and HealthAddr are host:port; empty serves nothing.
 	MetricsAddr, HealthAddr string
 	// QPS limits the requests a second; negative leaves limiting to the API
@@ -33,13 +38,17 @@ type Options struct {
 
 // DefaultOptions are right for a controller that is alone in its cluster.
 func DefaultOptions() Options {
-	return Options{LeaderElectionNamespace: "kube-system", QPS: -1, Workers: 16}
+	return Options{Namespace: "kube-system", Mode: fence.WholeCluster, QPS: -1, Workers: 16}
 }
 
 // AddFlags makes flags of the options, with their present values as defaults.
 func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.LeaderElection, "leader-elect", o.LeaderElection, "run several instances of which one acts")
-	flags.StringVar(&o.LeaderElectionNamespace, "leader-elect-namespace", o.LeaderElectionNamespace, "namespace of the leader's lease")
+	flags.StringVar(&o.Namespace, "namespace", o.Namespace, "the controller's own namespace, of the leader's lease and of the ConfigMap "+fence.RecordName)
+	flags.StringVar(&o.Namespace, "leader-elect-namespace", o.Namespace, "the same")
+	_ = flags.MarkDeprecated("leader-elect-namespace", "use --namespace")
+	flags.StringVar(&o.Mode, "mode", o.Mode, fence.Fenced+": act in namespaces that are labelled, behind the fence that keeps the in-tree controller out; "+
+		fence.WholeCluster+": act everywhere, where the in-tree controller is switched off")
 	flags.StringVar(&o.MetricsAddr, "metrics-addr", o.MetricsAddr, "host:port to serve /metrics on; empty for nowhere")
 	flags.StringVar(&o.HealthAddr, "health-addr", o.HealthAddr, "host:port to serve /healthz and /readyz on; empty for nowhere")
 	flags.Float32Var(&o.QPS, "qps", o.QPS, "most API requests a second; negative for no limit but the server's own")
@@ -49,6 +58,9 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 
 // validate returns an error that says what to write instead.
 func (o *Options) validate() error {
+	if o.Mode != fence.Fenced && o.Mode != fence.WholeCluster {
+		return fmt.Errorf("mode is %q: choose %s or %s", o.Mode, fence.Fenced, fence.WholeCluster)
+	}
 	if o.Workers < 1 {
 		return fmt.Errorf("workers is %d: at least 1 is needed", o.Workers)
 	}

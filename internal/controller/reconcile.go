@@ -13,6 +13,7 @@ import (
 
 	"ordinal.dev/ordinal/internal/controller/apply"
 	"ordinal.dev/ordinal/internal/controller/guard"
+	"ordinal.dev/ordinal/internal/controller/interlock"
 	"ordinal.dev/ordinal/internal/controller/queue"
 	"ordinal.dev/ordinal/internal/controller/report"
 	"ordinal.dev/ordinal/internal/controller/snapshot"
@@ -35,7 +36,8 @@ type reconciler struct {
 	disabled []plan.Feature
 	memories memories
 
-	reports   snapshot.Reporter // of other components' events; nil for none
+	reports   snapshot.Reporter    // of other components' events; nil for none
+	interlock *interlock.Interlock // nil where there is nobody to be fenced off
 	guard     *guard.Guard
 	checker   *snapshot.Checker
 	writer    *apply.Writer
@@ -52,23 +54,27 @@ type cache interface {
 }
 
 func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Metrics) *reconciler {
-	return &reconciler{
+	r := &reconciler{
 		cache: cache, clock: s.Clock, disabled: s.Disabled, metrics: metrics,
 		reports:   s.Reports,
-		guard:     guard.New(s.Clock, cache, report.Holds{Recorder: s.Recorder, Metrics: metrics, Logger: s.Logger}),
+		interlock: s.Interlock,
 		checker:   snapshot.NewChecker(s.Live, cache),
-		writer:    &apply.Writer{Client: s.Client, Live: s.Live, Clock: s.Clock, Each: apply.InParallel},
+		writer:    &apply.Writer{Client: s.Client, Live: s.Live, Clock: s.Clock, Each: apply.InParallel, MayWrite: mayWrite(s.Interlock)},
 		reporter:  report.New(s.Recorder, s.Clock, metrics),
 		admission: queue.NewAdmission(queue.Limits{First: 2 * workers, Least: workers, Most: 4 * workers}),
 	}
+	r.guard = guard.New(s.Clock, guarded{cache, s.Interlock}, report.Holds{Recorder: s.Recorder, Metrics: metrics, Logger: s.Logger})
+	return r
 }
 
 // steps are what is done for one set, in this order. Each of them may end it.
 var steps = [...]func(*setSync, context.Context) (ended bool, err error){
+	(*setSync).awaitFence,     // that keeps the in-tree controller out of the namespace
 	(*setSync).awaitLeave,     // while another controller acts in the namespace
 	(*setSync).awaitOwnWrites, // until the caches show what was written for the set
 	(*setSync).takeSnapshot,   // from the caches
 	(*setSync).forgetEarlier,  // what is remembered of another set that had the name
+	(*setSync).checkFenced,    // all claims of the set, not only those that it had once
 	(*setSync).noteHold,       // that another controller has acted on the set
 	(*setSync).awaitCatchUp,   // until the caches show what the API server does, where that is in doubt
 	(*setSync).makePlan,       // all decisions are in package plan
@@ -76,6 +82,7 @@ var steps = [...]func(*setSync, context.Context) (ended bool, err error){
 	(*setSync).awaitAdmission, // a new generation begins when there is a slot for its rollout
 	(*setSync).applyPlan,      // the writes
 	(*setSync).report,         // events and the status
+	(*setSync).noteLeft,       // that nothing is left to take back of a set that is given back
 	(*setSync).scheduleNext,   // when to reconcile again
 }
 
@@ -101,6 +108,7 @@ type setSync struct {
 	plan     plan.Plan
 	askAgain time.Duration // when events may be read again; zero for never
 	hold     int           // the number of the namespace's last hold; see package guard
+	fence    interlock.Answer
 	inLine   time.Duration // how long the set has to wait for admission; zero if it is admitted
 
 	ranOut       bool // there was no time for all of the plan
@@ -153,11 +161,11 @@ func (s *setSync) forgetEarlier(context.Context) (ended bool, err error) {
 	return false, nil
 }
 
-// noteHold has the API server asked before the first plan after a hold of the namespace:
-// the caches may not show yet what another controller did last.
+// noteHold has the API server asked before the first plan after a hold of the namespace, or
+// behind a fence: the caches may not show yet what another controller did last.
 func (s *setSync) noteHold(context.Context) (ended bool, err error) {
-	if m := s.memory; s.hold > m.hold {
-		m.hold = s.hold
+	if m := s.memory; s.hold > m.hold || s.fence.Proof > m.proof {
+		m.hold, m.proof, m.stop = s.hold, s.fence.Proof, ""
 		m.freshness.OthersActed()
 	}
 	return false, nil
@@ -210,6 +218,7 @@ func (s *setSync) askWhy(ctx context.Context) (ended bool, err error) {
 func (r *reconciler) recall(s *plan.Snapshot, m *memory) {
 	s.FirstSeen, s.Failures, s.Healed, s.Refused, s.Disabled = m.firstSeen, m.failures, m.healed, m.report.Refused(), r.disabled
 	s.Template, s.Reported = m.templateOf(s.Set), m.asked.Reports()
+	s.Leaving = r.leaving(s)
 	s.NoServiceSince, s.LastService, s.ServiceRefused, s.NamespaceEnds = m.noService, m.service, m.report.ServiceRefused(), m.spaceEnds
 }
 

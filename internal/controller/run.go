@@ -23,10 +23,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"ordinal.dev/ordinal/internal/controller/apiclient"
+	"ordinal.dev/ordinal/internal/controller/interlock"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/controller/queue"
 	"ordinal.dev/ordinal/internal/controller/report"
 	"ordinal.dev/ordinal/internal/controller/snapshot"
+	"ordinal.dev/ordinal/internal/fence"
 )
 
 const (
@@ -125,7 +127,7 @@ func (c *Controller) manager() (manager.Manager, error) {
 		LeaderElection:                c.options.LeaderElection,
 		LeaderElectionConfig:          lease,
 		LeaderElectionID:              name,
-		LeaderElectionNamespace:       c.options.LeaderElectionNamespace,
+		LeaderElectionNamespace:       c.options.Namespace,
 		LeaderElectionReleaseOnCancel: true,
 	})
 }
@@ -152,24 +154,46 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	if err != nil {
 		return err
 	}
+	events := fenceEvents{report.Fence{Metrics: metrics, Logger: c.options.Logger}, &waker{cache: cache}, make(chan struct{}, 1)}
+	locks := interlock.New(c.options.Mode, clock.RealClock{}, events)
 	r := newReconciler(cache, Surroundings{
 		Client: writes, Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name), Reports: snapshot.Reports(mgr.GetAPIReader()),
-		Clock: clock.RealClock{}, Disabled: c.options.Disabled, Logger: c.options.Logger,
+		Clock: clock.RealClock{}, Disabled: c.options.Disabled, Interlock: locks, Logger: c.options.Logger,
 	}, c.options.Workers, metrics)
-	if err := c.watch(mgr, cache, r); err != nil {
+	events.wake.memories = &r.memories
+	if err := c.watch(mgr, cache, r, events.wake); err != nil {
+		return err
+	}
+	if err := c.fenceOff(mgr, cache, locks, events); err != nil {
 		return err
 	}
 	return errors.Join(
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		mgr.AddReadyzCheck("caches", func(r *http.Request) error { return c.Ready(r.Context()) }),
 		mgr.AddReadyzCheck("alone", func(*http.Request) error { return r.guard.Held() }), // no part of Ready, which a cluster's start waits for
+		mgr.AddReadyzCheck("fence", func(*http.Request) error { return locks.Down() }),
 		mgr.Add(announceSync{mgr, c.synced}),
 		mgr.Add(apiclient.StoreCheck{Seen: cache, Live: mgr.GetAPIReader(), Every: storeCheckEvery}),
 	)
 }
 
+// fenceOff has the interlock shown what it goes by, and its findings told.
+func (c *Controller) fenceOff(mgr manager.Manager, cache *snapshot.Cache, locks *interlock.Interlock, events fenceEvents) error {
+	fenced := c.options.Mode == fence.Fenced
+	watch := fenceWatch{apiclient.NewFollower(mgr.GetConfig(), mgr.GetHTTPClient()), locks, fenced, c.options.Logger}
+	record := recordKeeper{locks, cache, mgr.GetClient(), c.options.Namespace, events.changed, events.Fence, c.options.LeaderElection, c.options.Logger}
+	if err := errors.Join(mgr.Add(watch), mgr.Add(record)); err != nil || !fenced {
+		return err
+	}
+	probes, err := newProber(mgr.GetConfig())
+	if err != nil {
+		return err
+	}
+	return mgr.Add(fenceProof{locks, probes})
+}
+
 // watch has the reconciler called for the sets that changes concern.
-func (c *Controller) watch(mgr manager.Manager, cache *snapshot.Cache, r *reconciler) error {
+func (c *Controller) watch(mgr manager.Manager, cache *snapshot.Cache, r *reconciler, wake *waker) error {
 	requeuer := &queue.Requeuer{Reconciler: r, Admission: r.admission}
 	concerned, parts := handler.EnqueueRequestsFromMapFunc(cache.SetsOf), queue.PartEvents(cache.SetsOf, r.due)
 	others := builder.WithPredicates(r.guard.Events())
@@ -182,6 +206,7 @@ func (c *Controller) watch(mgr manager.Manager, cache *snapshot.Cache, r *reconc
 		Watches(&appsv1.ControllerRevision{}, parts, others).
 		Watches(&corev1.Service{}, concerned).
 		WatchesRawSource(source.Func(requeuer.Start)).
+		WatchesRawSource(source.Func(wake.start)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: c.options.Workers,
 			SkipNameValidation:      ptr.To(true),

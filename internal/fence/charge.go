@@ -75,6 +75,9 @@ func (c Charge) Leaving(set string) bool {
 	return slices.Contains(c.leaving, All) || slices.Contains(c.leaving, set)
 }
 
+// Leaves reports whether any set is to be given back.
+func (c Charge) Leaves() bool { return len(c.leaving) > 0 }
+
 // Sets are the sets that are listed, sorted; nil where all are Ordinal's, or none.
 func (c Charge) Sets() []string { return slices.Sorted(slices.Values(c.sets)) }
 
@@ -87,10 +90,13 @@ func (c Charge) Unlisted(set *appsv1.StatefulSet) []string {
 	return slices.DeleteFunc(ClaimPrefixes(set), func(p string) bool { return slices.Contains(c.claims, p) })
 }
 
-// Equal reports whether two namespaces say the same.
-func (c Charge) Equal(d Charge) bool {
-	return c.value == d.value && slices.Equal(c.sets, d.sets) && slices.Equal(c.claims, d.claims) && slices.Equal(c.leaving, d.leaving)
+// SameFence reports whether the same writes are denied.
+func (c Charge) SameFence(d Charge) bool {
+	return c.value == d.value && slices.Equal(c.sets, d.sets) && slices.Equal(c.claims, d.claims)
 }
+
+// Equal reports whether two namespaces say the same.
+func (c Charge) Equal(d Charge) bool { return c.SameFence(d) && slices.Equal(c.leaving, d.leaving) }
 
 // ClaimPrefixes are what the names of a set's claims have before "-" and the ordinal.
 func ClaimPrefixes(set *appsv1.StatefulSet) []string {

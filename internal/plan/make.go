@@ -18,6 +18,10 @@ import (
 // in the order in which they take precedence.
 func Make(s Snapshot) Plan {
 	p := begin(s)
+	if p.leaves(s.Set.Name) {
+		p.takeBack() // what was set beyond apps/v1, and nothing else
+		return p.plan
+	}
 	p.chooseRevisions() // which pod template is current, and which one is wanted
 	p.gatherMembers()   // whose the pods are, by ordinal: adopt, release, ignore
 	if p.mayAct() {

@@ -61,6 +61,9 @@ type Snapshot struct {
 	// Reported are what others recorded about the objects of the last plan's Asks, in any
 	// order.
 	Reported []Report
+	// Leaving are those of Set and Sharing that are being given back to the in-tree
+	// controller, by name.
+	Leaving []string
 	// Disabled lists the improvements over upstream that are switched off for
 	// all sets; the set's own annotation adds to it.
 	Disabled []Feature

@@ -19,6 +19,10 @@ func (p *planner) reportStalled() {
 		p.setCondition(ConditionStalled, *v)
 		return
 	}
+	p.dropStalled()
+}
+
+func (p *planner) dropStalled() {
 	p.plan.Status.Conditions = slices.DeleteFunc(p.plan.Status.Conditions, func(c appsv1.StatefulSetCondition) bool { return c.Type == ConditionStalled })
 }
 

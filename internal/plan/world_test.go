@@ -62,6 +62,8 @@ type world struct {
 	Events   []string       `json:"events"`
 	Refused  *plan.Refusal  `json:"refused"`
 	Disabled []plan.Feature `json:"disabled"`
+	// Leaving are sets that are given back.
+	Leaving []string `json:"leaving"`
 }
 
 func parseWorld(t testing.TB, text string) *world {
@@ -135,7 +137,7 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 	}
 	s := plan.Snapshot{
 		Now: now, FirstSeen: now.Add(-age), Set: w.Set.DeepCopy(), Service: w.Service.DeepCopy(), Failures: w.Failures,
-		Healed: w.Healed, Refused: w.Refused, Disabled: w.Disabled, LastService: w.LastService.DeepCopy(), NamespaceEnds: w.NamespaceEnds, Claims: map[string]*corev1.PersistentVolumeClaim{},
+		Healed: w.Healed, Refused: w.Refused, Disabled: w.Disabled, Leaving: w.Leaving, LastService: w.LastService.DeepCopy(), NamespaceEnds: w.NamespaceEnds, Claims: map[string]*corev1.PersistentVolumeClaim{},
 	}
 	if w.Absent != nil {
 		s.NoServiceSince = now.Add(-w.Absent.Duration)

@@ -41,6 +41,7 @@ type instance struct {
 	heard             time.Time                          // when it observed something last
 	lists             int                                // that it has made
 	looked            map[types.NamespacedName]time.Time // when it looked at a set last
+	met               map[types.UID]time.Time            // when it saw a set first
 
 	// What a truthful view may be as old as, for the judge: see judge.floor.
 	tookOver  int64
@@ -56,7 +57,7 @@ func (w *World) startController(past time.Duration) *instance {
 	i := &instance{
 		w: w, name: fmt.Sprintf("controller %d", len(w.instances)+1), leads: true,
 		started: w.now, feeds: map[apiserver.Kind]*feed{}, due: map[types.NamespacedName]time.Time{},
-		failures: map[types.NamespacedName]int{}, looked: map[types.NamespacedName]time.Time{}, heard: w.now, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
+		failures: map[types.NamespacedName]int{}, looked: map[types.NamespacedName]time.Time{}, met: map[types.UID]time.Time{}, heard: w.now, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
 	}
 	link := link{i: i}
 	i.engine = controller.NewEngine(controller.Surroundings{Client: link, Live: link, Recorder: link, Clock: link})
@@ -111,6 +112,9 @@ func (i *instance) reconcile(set types.NamespacedName) {
 	i.busy, i.acting, i.begun, i.planned = true, set.Name, i.w.api.Version(), i.w.now.Add(i.skew)
 	i.ownSince = map[int64]apiserver.Kind{}
 	i.tellView(set.Name)
+	if seen := i.feeds[sets].seen[set.Name]; seen != nil && i.met[seen.GetUID()].IsZero() {
+		i.met[seen.GetUID()] = i.w.now
+	}
 	defer func() {
 		i.busy, i.looked[set] = false, i.w.now
 		i.remember()

@@ -122,7 +122,7 @@ func (j *judge) comesBack(v *view, ordinal int, by *instance) bool {
 	if v.set.Spec.UpdateStrategy.Type != appsv1.RollingUpdateStatefulSetStrategyType {
 		return false
 	}
-	isNew := j.w.now.Add(min(0, by.skew)).Sub(latest(by.started, v.set.CreationTimestamp.Time)) < healPause+mostBehind
+	isNew := j.w.now.Add(min(0, by.skew)).Sub(latest(by.met[v.set.UID], v.set.CreationTimestamp.Time)) < healPause+mostBehind
 	atWork := isNew && v.looks[v.set.Status.CurrentRevision] != v.wantedLook()
 	reached := -1
 	for name := range j.healed {

@@ -73,6 +73,15 @@ func (e *execution) claimsUsable(ctx context.Context, pod *corev1.Pod, written [
 	return nil
 }
 
+// barred is the conflict of a plan whose set may not be written about any more, nil if it
+// may.
+func (w *Writer) barred(set *appsv1.StatefulSet, object client.Object) error {
+	if w.MayWrite == nil || w.MayWrite(client.ObjectKeyFromObject(set)) {
+		return nil
+	}
+	return stale(object, "nothing may be written in its namespace any more")
+}
+
 // stale is the conflict of a plan that was made from a stale read.
 func stale(object client.Object, why string) error {
 	return apierrors.NewConflict(kinds.Of(object).Resource(), object.GetName(), errors.New(why))

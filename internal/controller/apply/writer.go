@@ -6,6 +6,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,6 +19,9 @@ type Writer struct {
 	Client client.Client // makes the writes
 	Live   client.Reader // reads from the API server, never from a cache
 	Clock  clock.PassiveClock
+	// MayWrite reports whether anything may be written about a set, up to the last moment;
+	// nil for always.
+	MayWrite func(set types.NamespacedName) bool
 	// Each does 0 to n-1, which are independent of each other; n is not 0.
 	Each func(n int, do func(int))
 }

@@ -24,6 +24,9 @@ func (e *execution) perform(ctx context.Context, a plan.Action) error {
 			return err
 		}
 	}
+	if err := e.barred(e.set, a.Object); err != nil {
+		return err
+	}
 	err := e.write(ctx, a)
 	e.reporter.Wrote(kinds.Of(a.Object), string(a.Verb), err)
 	event, ok := a.Event(e.set, err)
@@ -190,6 +193,9 @@ func (e *execution) patch(ctx context.Context, object client.Object, kind types.
 
 // WriteStatus replaces the set's status, provided the set is still as it was seen.
 func (w *Writer) WriteStatus(ctx context.Context, set *appsv1.StatefulSet, status appsv1.StatefulSetStatus, m *Memory, reporter Reporter) error {
+	if err := w.barred(set, set); err != nil {
+		return err
+	}
 	updated := set.DeepCopy()
 	updated.Status = status
 	err := w.Client.Status().Update(ctx, updated)

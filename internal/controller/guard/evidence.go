@@ -18,6 +18,8 @@ import (
 type Sets interface {
 	// Object returns an object of a kind, nil if there is none.
 	Object(kinds.Kind, types.NamespacedName) metav1.Object
+	// Acted reports whether this controller acts on a set: only there another one matters.
+	Acted(set types.NamespacedName) bool
 }
 
 // Events observes what a watch shows, but for what was there when it began. It lets every

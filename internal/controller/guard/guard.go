@@ -121,6 +121,9 @@ func (g *Guard) settle(now time.Time) {
 
 // note has the namespace of a set held for what another controller did.
 func (g *Guard) note(set *appsv1.StatefulSet, manager, did string) {
+	if !g.sets.Acted(types.NamespacedName{Namespace: set.Namespace, Name: set.Name}) {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.clock.Now()
@@ -133,7 +136,7 @@ func (g *Guard) note(set *appsv1.StatefulSet, manager, did string) {
 	}
 	h.until = now.Add(h.length)
 	why := fmt.Sprintf("%s also acts on StatefulSets in namespace %s (it %s): switch its StatefulSet controller off "+
-		"(kube-controller-manager --controllers=*,-statefulset-controller), or stop this one; nothing is written there until it has been silent for %s",
+		"(kube-controller-manager --controllers=*,-statefulset-controller), or fence it off (kubectl ordinal take), or stop this one; nothing is written there until it has been silent for %s",
 		manager, set.Namespace, did, h.length)
 	if isNew {
 		h.why = why

@@ -40,6 +40,8 @@ func (s *scene) Object(k kinds.Kind, key types.NamespacedName) metav1.Object {
 	return nil
 }
 
+func (s *scene) Acted(set types.NamespacedName) bool { return set.Namespace != "theirs" }
+
 func (s *scene) HoldBegan(namespace, why string) { s.told = append(s.told, namespace+" held: "+why) }
 func (s *scene) HoldEnded(namespace string)      { s.told = append(s.told, namespace+" free") }
 func (s *scene) HeldFor(set *appsv1.StatefulSet, _ string) {
@@ -169,7 +171,7 @@ func TestWhatIsHeldIsAnError(t *testing.T) {
 	s.evidence("b")
 	s.evidence("a")
 	const want = "kube-controller-manager also acts on StatefulSets in namespace a (it wrote the status of web): " +
-		"switch its StatefulSet controller off (kube-controller-manager --controllers=*,-statefulset-controller), or stop this one; " +
+		"switch its StatefulSet controller off (kube-controller-manager --controllers=*,-statefulset-controller), or fence it off (kubectl ordinal take), or stop this one; " +
 		"nothing is written there until it has been silent for 30s; the same goes for 1 more namespaces"
 	if got := fmt.Sprint(s.Held()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

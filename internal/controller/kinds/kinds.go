@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -68,8 +69,8 @@ func Scheme() (*runtime.Scheme, error) {
 	return scheme, errors.Join(appsv1.AddToScheme(scheme), corev1.AddToScheme(scheme))
 }
 
-// Mapper maps the kinds, and events, to their resources without asking the API server. It has the
-// form of a manager's MapperProvider.
+// Mapper maps the kinds, and what else is read or written, to their resources without
+// asking the API server. It has the form of a manager's MapperProvider.
 func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{appsv1.SchemeGroupVersion, corev1.SchemeGroupVersion})
 	for _, kind := range []string{"StatefulSet", "ControllerRevision"} {
@@ -78,6 +79,8 @@ func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 	for _, kind := range []string{"Pod", "PersistentVolumeClaim", "Service", "Event"} {
 		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("ConfigMap"), meta.RESTScopeNamespace)
+	mapper.Add(authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview"), meta.RESTScopeRoot)
 	return mapper, nil
 }
 

@@ -23,7 +23,9 @@ type Metrics struct {
 	staleSkips                  *prometheus.CounterVec
 	planSeconds, applySeconds   prometheus.Histogram
 	writes                      *prometheus.CounterVec
-	sets, held                  *prometheus.GaugeVec
+	sets, held, states          *prometheus.GaugeVec
+	fence                       prometheus.Gauge
+	probes                      *prometheus.CounterVec
 
 	mu    sync.Mutex
 	shown map[types.NamespacedName]shown
@@ -78,11 +80,21 @@ func NewMetrics() (*Metrics, error) {
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ordinal_namespace_held", Help: "1 for a namespace in which nothing is written, since another controller acts on its StatefulSets.",
 		}, []string{"namespace"}),
+		states: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ordinal_namespace_state", Help: "1 for how a namespace that is Ordinal's stands: Proving, Acting, Stopped, Leaving or Left.",
+		}, []string{"namespace", "state"}),
+		fence: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ordinal_fence_up", Help: "1 if the policy and the binding that keep the in-tree controller out are as they must be.",
+		}),
+		probes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ordinal_fence_probes_total", Help: "Test writes in the in-tree controller's name, by how they ended.",
+		}, []string{"result"}),
 		shown: map[types.NamespacedName]shown{},
 	}
 	return m, errors.Join(
 		register(&m.maxUnavailable), register(&m.unavailable), register(&m.staleSkips),
 		register(&m.planSeconds), register(&m.applySeconds), register(&m.writes), register(&m.sets), register(&m.held),
+		register(&m.states), register(&m.fence), register(&m.probes),
 	)
 }
 

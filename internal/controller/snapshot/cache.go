@@ -150,6 +150,16 @@ func (c *Cache) Set(_ context.Context, key types.NamespacedName) (*appsv1.Statef
 	return get[*appsv1.StatefulSet](c.stores[kinds.Set], kinds.Set, key)
 }
 
+// SetsIn are the sets of a namespace, or with no name, of all, in any order.
+func (c *Cache) SetsIn(namespace string) (names []types.NamespacedName) {
+	for _, object := range c.stores[kinds.Set].List() {
+		if set := object.(*appsv1.StatefulSet); namespace == "" || set.Namespace == namespace {
+			names = append(names, client.ObjectKeyFromObject(set))
+		}
+	}
+	return names
+}
+
 func (c *Cache) Service(_ context.Context, key types.NamespacedName) (*corev1.Service, error) {
 	return get[*corev1.Service](c.stores[kinds.Service], kinds.Service, key)
 }
