@@ -37,7 +37,7 @@ demo: build image ## The whole story on this machine: build, start, run a Statef
 	@hack/demo.sh
 
 .PHONY: build
-build: payload controller ## Build bin/ordinal and bin/ordinal-controller (the first time takes 8 to 12 minutes on two cores)
+build: payload controller plugin ## Build bin/ordinal, bin/ordinal-controller and bin/kubectl-ordinal (the first time takes 8 to 12 minutes on two cores)
 	@$(STEP) "build bin/ordinal" go build -v -ldflags '$(LDFLAGS)' -o bin/ordinal ./cmd/ordinal
 
 .PHONY: deps
@@ -51,6 +51,10 @@ payload: deps ## Build what bin/ordinal carries: containerd, its shim, runc, the
 .PHONY: controller
 controller: deps ## Build bin/ordinal-controller alone (about two minutes the first time)
 	@$(STEP) "build bin/ordinal-controller" go build -v -ldflags '$(LDFLAGS)' -o bin/ordinal-controller ./cmd/ordinal-controller
+
+.PHONY: plugin
+plugin: deps ## Build bin/kubectl-ordinal, the plugin of kubectl for any cluster
+	@$(STEP) "build bin/kubectl-ordinal" go build -v -ldflags '$(LDFLAGS)' -o bin/kubectl-ordinal ./cmd/kubectl-ordinal
 
 .PHONY: image
 image: deps ## Build the demo image, bin/my-image.tar, from examples/counter, without Docker

@@ -40,7 +40,8 @@ var (
 
 	// light is what must never need a Kubernetes of its own.
 	light = []string{
-		"cmd/ordinal-controller", "internal/controller", "internal/footprint", "internal/sim", "test/arena", "test/e2e", "bench/api", "bench/cluster", "bench/least", "examples",
+		"cmd/ordinal-controller", "cmd/kubectl-ordinal", "internal/plugin", "internal/fence", "internal/controller", "internal/footprint", "internal/sim",
+		"test/arena", "test/e2e", "test/fence", "bench/api", "bench/cluster", "bench/least", "examples",
 	}
 
 	// heavy is what may name the parts of a cluster; bench/intree is the one that

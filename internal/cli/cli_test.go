@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 
+	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
 )
@@ -58,10 +59,13 @@ func TestMistakesGetOneSentenceAndANonZeroExit(t *testing.T) {
 		{[]string{"up", "--pod-cidr", "ten"}, `--pod-cidr "ten" is not a network`},
 		{[]string{"up", "--nodes", "7"}, `--nodes "7" is not known: use simulated`},
 		{[]string{"up", "--nodes", "simulated=0"}, "at least 1"},
+		{[]string{"up", "--data-dir", dir, "--statefulset-controller", "both"}, `--statefulset-controller "both" is not known: use ordinal, in-tree, or none`},
 		{[]string{"up", "--nodes", "simulated", "--data-dir", file}, "choose another with --data-dir"},
 		{[]string{"kubectl", "--data-dir", dir, "get", "pods"}, "there is no cluster in " + dir},
 		{[]string{"watch", "--data-dir", dir, "sts/x"}, "there is no cluster in " + dir},
 		{[]string{"status", "-o", "xml"}, "-o xml is not known"},
+		{[]string{"status", "--data-dir", dir, "-A"}, "there is no cluster in " + dir},
+		{[]string{"take", "--data-dir", dir, "db"}, "there is no cluster in " + dir},
 		{[]string{"fly"}, "unknown command"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
@@ -267,6 +271,33 @@ func TestWaitingForManyNamesAFew(t *testing.T) {
 	} {
 		if got := some(names); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestTheOlderFlagForNoControllerMeansTheSame(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"", config.Ordinal},
+		{"--no-controller", config.None},
+		{"--no-controller=false", config.Ordinal},
+		{"--statefulset-controller in-tree", config.InTree},
+		{"--statefulset-controller none --no-controller", config.None},
+		{"--statefulset-controller in-tree --no-controller", "contradict each other"},
+		{"--statefulset-controller none --no-controller=false", "contradict each other"},
+	} {
+		o := upOptions{cfg: config.Default()}
+		c := (&root{}).newUpWith(&o)
+		if err := c.ParseFlags(strings.Fields(test.args)); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if err := o.complete(layout.Layout{Root: t.TempDir()}, c.Flags().Changed); err != nil {
+			got = err.Error()
+		} else {
+			got = o.cfg.StatefulSetController
+		}
+		if !strings.Contains(got, test.want) {
+			t.Errorf("up %s: %s, want %s", test.args, got, test.want)
 		}
 	}
 }

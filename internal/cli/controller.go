@@ -9,6 +9,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"ordinal.dev/ordinal/internal/controller"
+	"ordinal.dev/ordinal/internal/signals"
 )
 
 // newController is what ordinal-controller is, for those who have this binary.
@@ -28,7 +29,7 @@ func (r *root) newController() *cobra.Command {
 				return fmt.Errorf("there is no cluster to run against, give --kubeconfig: %w", err)
 			}
 			options.Logger = klog.Background()
-			return untilSignal(c.Context(), func(ctx context.Context) error { return controller.Run(ctx, config, options) })
+			return signals.Until(c.Context(), func(ctx context.Context) error { return controller.Run(ctx, config, options) })
 		},
 	}
 	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "file that says which cluster; empty for the one this runs in")

@@ -17,6 +17,7 @@ import (
 	"ordinal.dev/ordinal/internal/cluster"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/signals"
 )
 
 type downOptions struct {
@@ -35,7 +36,7 @@ Until the last pod has stopped, the API server, names and Services answer. The n
 "ordinal up" brings every pod back with its data.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return untilSignal(c.Context(), func(ctx context.Context) error { return r.down(ctx, o) })
+			return signals.Until(c.Context(), func(ctx context.Context) error { return r.down(ctx, o) })
 		},
 	}
 	c.Flags().BoolVar(&o.purge, "purge", false, "also delete the data directory, after asking")

@@ -19,6 +19,7 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/images"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/signals"
 )
 
 func (r *root) newLoad() *cobra.Command {
@@ -37,7 +38,7 @@ names my-image, docker.io/library/my-image or either with :latest.`,
 			if name != "" && len(paths) > 1 {
 				return fmt.Errorf("--name is for one archive: load the %d one by one", len(paths))
 			}
-			return untilSignal(c.Context(), func(ctx context.Context) error {
+			return signals.Until(c.Context(), func(ctx context.Context) error {
 				return r.withImages(func(l layout.Layout, store *images.Store) error {
 					for _, path := range paths {
 						if err := r.load(ctx, l, store, images.Load{Path: path, Name: name}); err != nil {

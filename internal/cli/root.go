@@ -12,9 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/plugin"
 	"ordinal.dev/ordinal/internal/version"
 )
 
@@ -31,19 +33,22 @@ type root struct {
 }
 
 // errSaid ends the process with 1 where everything was said already.
-var errSaid = errors.New("said")
+var errSaid = plugin.ErrSaid
 
 // Run runs the command line and returns the exit code.
 func Run(args []string, in, out, errs *os.File) int {
 	r := &root{streams: streams{in, out, errs}}
-	command := r.command()
+	name, command := "ordinal", r.command()
+	if filepath.Base(args[0]) == plugin.Binary {
+		name, command = "kubectl ordinal", r.plugin()
+	}
 	command.SetArgs(args[1:])
 	command.SetIn(in)
 	command.SetOut(out)
 	command.SetErr(errs)
 	if err := command.ExecuteContext(context.Background()); err != nil {
 		if !errors.Is(err, errSaid) {
-			fmt.Fprintln(errs, "ordinal: "+err.Error())
+			fmt.Fprintln(errs, name+": "+err.Error())
 		}
 		return 1
 	}
@@ -68,14 +73,46 @@ whose StatefulSets behave.
 		SilenceErrors: true,
 		Version:       version.Ordinal(),
 	}
+	c.AddCommand(r.machine()...)
+	c.AddCommand(r.newStatus(), r.newKubectl(), newVersion())
+	c.AddCommand(plugin.Commands(r.env("ordinal", r.aim))...)
+	r.addDataDir(c)
+	return c
+}
+
+// machine is the commands on this machine's cluster that have one name wherever they are.
+func (r *root) machine() []*cobra.Command {
+	return []*cobra.Command{r.newUp(), r.newDown(), r.newLoad(), r.newImages(), r.newUnload(), r.newController()}
+}
+
+// plugin is what this program is as kubectl-ordinal on the PATH: the plugin for any
+// cluster, as the small program of that name is, and the commands on this machine's.
+func (r *root) plugin() *cobra.Command {
+	c := plugin.Root(r.env("kubectl ordinal", nil))
+	c.AddCommand(r.machine()...)
+	r.addDataDir(c)
+	return c
+}
+
+func (r *root) env(program string, aim func(*genericclioptions.ConfigFlags) error) plugin.Env {
+	return plugin.Env{Out: r.out, Err: r.err, Program: program, Aim: aim}
+}
+
+// aim points commands for any cluster at this machine's.
+func (r *root) aim(config *genericclioptions.ConfigFlags) error {
+	l, err := r.layout()
+	if err != nil {
+		return err
+	}
+	return aim(config, l)
+}
+
+func (r *root) addDataDir(c *cobra.Command) {
 	dir := config.Default().DataDir
 	if env := os.Getenv("ORDINAL_DATA_DIR"); env != "" {
 		dir = env
 	}
 	c.PersistentFlags().StringVar(&r.dataDir, "data-dir", dir, "where the cluster keeps everything (or set ORDINAL_DATA_DIR)")
-	c.AddCommand(r.newUp(), r.newDown(), r.newStatus(), r.newLoad(), r.newImages(), r.newUnload(), r.newKubectl(),
-		r.newWatch(), r.newPlan(), r.newController(), newVersion())
-	return c
 }
 
 // layout is the data directory as an absolute path without symbolic links: by it the

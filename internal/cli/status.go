@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/duration"
+	"sigs.k8s.io/yaml"
 
 	"ordinal.dev/ordinal/internal/cluster"
 	"ordinal.dev/ordinal/internal/cluster/instance"
@@ -39,32 +41,49 @@ type memory struct {
 }
 
 func (r *root) newStatus() *cobra.Command {
-	var output string
 	c := &cobra.Command{
-		Use:   "status",
-		Short: "Say what runs, since when, with how much memory, and where the logs are",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			l, err := r.layout()
-			if err != nil {
-				return err
-			}
-			report, err := newReport(l)
-			if err != nil {
-				return err
-			}
-			switch output {
-			case "json":
-				enc := json.NewEncoder(r.out)
-				enc.SetIndent("", "  ")
-				return enc.Encode(report)
-			case "":
-				return r.printReport(report)
-			}
-			return fmt.Errorf("-o %s is not known: use json, or leave it out", output)
-		},
+		Use:   "status [NAMESPACE | sts/NAME]",
+		Short: "Say what runs, since when, with how much memory, and where the logs are; or how StatefulSets are",
+		Long: `Say what runs on this machine, since when, with how much memory, and where the logs
+are. With a namespace, sts/NAME, -n or -A, say how the StatefulSets there are, and what
+they wait for.`,
+		Args: cobra.MaximumNArgs(1),
 	}
-	c.Flags().StringVarP(&output, "output", "o", "", "json, for programs")
+	ofSets := r.env("ordinal", r.aim).AddStatus(c)
+	all := c.Flags().BoolP("all-namespaces", "A", false, "the StatefulSets of all namespaces")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) > 0 || *all || slices.ContainsFunc([]string{"namespace", "context", "kubeconfig"}, c.Flags().Changed) {
+			return ofSets(c.Context(), args)
+		}
+		l, err := r.layout()
+		if err != nil {
+			return err
+		}
+		report, err := newReport(l)
+		if err != nil {
+			return err
+		}
+		output, err := c.Flags().GetString("output")
+		if err != nil {
+			return err
+		}
+		switch output {
+		case "json":
+			enc := json.NewEncoder(r.out)
+			enc.SetIndent("", "  ")
+			return enc.Encode(report)
+		case "yaml":
+			data, err := yaml.Marshal(report)
+			if err != nil {
+				return err
+			}
+			_, err = r.out.Write(data)
+			return err
+		case "":
+			return r.printReport(report)
+		}
+		return fmt.Errorf("-o %s is not known: use json or yaml, or leave it out", output)
+	}
 	return c
 }
 

@@ -130,8 +130,8 @@ func (r *root) alreadyUp(o *upOptions, l layout.Layout) error {
 		fmt.Fprintf(r.out, "Note: %s.\n", unmerged(o.kubeconfig, err))
 	}
 	fmt.Fprintf(r.out, "The cluster in %s is already up, since %s (process %d); nothing to do.\n", l.Root, s.StartedAt.Format(time.DateTime), s.PID)
-	if o.cfg.NoController {
-		fmt.Fprintf(r.out, "Note: %s.\n", cluster.NoController)
+	if whose := cluster.NotOrdinals(o.cfg); whose != "" {
+		fmt.Fprintf(r.out, "Note: %s.\n", whose)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/signals"
 )
 
 // upOptions are up's flags as typed by the user.
@@ -23,7 +24,13 @@ type upOptions struct {
 	kubeconfig           string
 	foreground           bool
 	detached, again      bool
+	noController         bool // is what controllerFlag was before
 }
+
+const (
+	controllerFlag   = "statefulset-controller"
+	noControllerFlag = "no-controller"
+)
 
 const upLong = `Start a Kubernetes on this machine and wait until pods can run.
 
@@ -33,18 +40,22 @@ privilege: API, controllers, scheduler and volumes are real, and pods only prete
 to run.`
 
 func (r *root) newUp() *cobra.Command {
-	o := upOptions{cfg: config.Default()}
+	return r.newUpWith(&upOptions{cfg: config.Default()})
+}
+
+// newUpWith is the command whose flags are set in o.
+func (r *root) newUpWith(o *upOptions) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Start the cluster",
 		Long:  upLong,
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			until := untilSignal
+			until := signals.Until
 			if o.foreground || o.detached {
-				until = untilTold
+				until = signals.UntilFirst
 			}
-			return until(c.Context(), func(ctx context.Context) error { return r.up(ctx, &o, c.Flags().Changed) })
+			return until(c.Context(), func(ctx context.Context) error { return r.up(ctx, o, c.Flags().Changed) })
 		},
 	}
 	f := c.Flags()
@@ -56,13 +67,16 @@ func (r *root) newUp() *cobra.Command {
 	f.IntVar(&o.cfg.APIPort, "api-port", o.cfg.APIPort, "port of the API server")
 	f.IntVar(&o.cfg.KubeletPort, "kubelet-port", o.cfg.KubeletPort, "port of the kubelet")
 	f.IntVar(&o.cfg.ImagesPort, "images-port", o.cfg.ImagesPort, "port from which containerd gets loaded images")
-	f.BoolVar(&o.cfg.NoController, "no-controller", false, "leave StatefulSets to a controller that you run")
+	f.StringVar(&o.cfg.StatefulSetController, controllerFlag, o.cfg.StatefulSetController,
+		"who looks after StatefulSets: ordinal; in-tree, kube-controller-manager's own, to compare with; or none, to run one of yours")
+	f.BoolVar(&o.noController, noControllerFlag, false, "--"+controllerFlag+" none")
 	f.StringVar(&o.cfg.AuditPolicy, "audit-policy", "", "file that says what the API server records, with --audit-log")
 	f.StringVar(&o.cfg.AuditLog, "audit-log", "", "file to which the API server writes its record")
 	f.StringVar(&o.kubeconfig, "kubeconfig", userKubeconfig(), `kubeconfig to add the context "ordinal" to, as the current one; "" for none`)
 	f.BoolVar(&o.detached, "detached", false, "run as the background process of up")
 	f.BoolVar(&o.again, "again", false, "run in the place of a background process that has ended")
-	_ = errors.Join(f.MarkHidden("detached"), f.MarkHidden("again"))
+	_ = errors.Join(f.MarkHidden("detached"), f.MarkHidden("again"),
+		f.MarkDeprecated(noControllerFlag, fmt.Sprintf("use --%s %s", controllerFlag, config.None)))
 	return c
 }
 
@@ -74,16 +88,16 @@ func (o *upOptions) complete(l layout.Layout, given func(flag string) bool) erro
 		return err
 	}
 	for flag, take := range map[string]func() error{
-		"pod-cidr":      func() error { return parseNetwork(&cfg.PodCIDR, "--pod-cidr", o.podCIDR) },
-		"service-cidr":  func() error { return parseNetwork(&cfg.ServiceCIDR, "--service-cidr", o.serviceCIDR) },
-		"nodes":         func() error { return parseNodes(&cfg.SimulatedNodes, o.nodes) },
-		"domain":        func() error { cfg.Domain = o.cfg.Domain; return nil },
-		"api-port":      func() error { cfg.APIPort = o.cfg.APIPort; return nil },
-		"kubelet-port":  func() error { cfg.KubeletPort = o.cfg.KubeletPort; return nil },
-		"images-port":   func() error { cfg.ImagesPort = o.cfg.ImagesPort; return nil },
-		"no-controller": func() error { cfg.NoController = o.cfg.NoController; return nil },
-		"audit-policy":  func() error { return absolute(&cfg.AuditPolicy, o.cfg.AuditPolicy) },
-		"audit-log":     func() error { return absolute(&cfg.AuditLog, o.cfg.AuditLog) },
+		"pod-cidr":     func() error { return parseNetwork(&cfg.PodCIDR, "--pod-cidr", o.podCIDR) },
+		"service-cidr": func() error { return parseNetwork(&cfg.ServiceCIDR, "--service-cidr", o.serviceCIDR) },
+		"nodes":        func() error { return parseNodes(&cfg.SimulatedNodes, o.nodes) },
+		"domain":       func() error { cfg.Domain = o.cfg.Domain; return nil },
+		"api-port":     func() error { cfg.APIPort = o.cfg.APIPort; return nil },
+		"kubelet-port": func() error { cfg.KubeletPort = o.cfg.KubeletPort; return nil },
+		"images-port":  func() error { cfg.ImagesPort = o.cfg.ImagesPort; return nil },
+		controllerFlag: func() error { cfg.StatefulSetController = o.cfg.StatefulSetController; return nil },
+		"audit-policy": func() error { return absolute(&cfg.AuditPolicy, o.cfg.AuditPolicy) },
+		"audit-log":    func() error { return absolute(&cfg.AuditLog, o.cfg.AuditLog) },
 	} {
 		if given(flag) {
 			if err := take(); err != nil {
@@ -91,7 +105,25 @@ func (o *upOptions) complete(l layout.Layout, given func(flag string) bool) erro
 			}
 		}
 	}
+	if given(noControllerFlag) {
+		if err := o.withoutController(&cfg, given(controllerFlag)); err != nil {
+			return err
+		}
+	}
 	o.cfg = cfg
+	return nil
+}
+
+// withoutController takes the older flag for what it means now.
+func (o *upOptions) withoutController(cfg *config.Config, both bool) error {
+	means := config.Ordinal
+	if o.noController {
+		means = config.None
+	}
+	if both && cfg.StatefulSetController != means {
+		return fmt.Errorf("--%s=%t and --%s %s contradict each other: give the second alone", noControllerFlag, o.noController, controllerFlag, cfg.StatefulSetController)
+	}
+	cfg.StatefulSetController = means
 	return nil
 }
 

@@ -35,9 +35,18 @@ const (
 	linesOfReason = 8
 )
 
-// NoController is what there is to know of a cluster whose configuration says so: that is
-// kept for its next start.
-const NoController = "no StatefulSet controller runs, since --no-controller was given, now or at an earlier start; `ordinal down` and then `ordinal up --no-controller=false` bring it back"
+// NotOrdinals says who looks after StatefulSets in a cluster whose configuration, which is
+// kept for its next start, leaves them to somebody else; empty where they are Ordinal's.
+func NotOrdinals(cfg config.Config) string {
+	who := "no StatefulSet controller runs"
+	switch cfg.StatefulSetController {
+	case config.Ordinal:
+		return ""
+	case config.InTree:
+		who = "the in-tree StatefulSet controller runs, and not Ordinal's"
+	}
+	return fmt.Sprintf("%s, as --statefulset-controller said at this start or an earlier one; `ordinal down` and then `ordinal up --statefulset-controller %s` bring Ordinal's back", who, config.Ordinal)
+}
 
 // Cluster is a running cluster.
 type Cluster struct {
@@ -71,8 +80,8 @@ func Start(ctx context.Context, cfg config.Config, log logr.Logger, report func(
 	c := &Cluster{cfg: cfg, layout: l, pki: newPKI(l.PKI()), log: log, journal: newJournal(l, log, report), release: release}
 	c.parts = supervisor.New(c.journal.part)
 	notes := endOf(l)
-	if cfg.NoController {
-		notes = append(notes, NoController)
+	if whose := NotOrdinals(cfg); whose != "" {
+		notes = append(notes, whose)
 	}
 	c.journal.set(func(s *instance.State) { s.Nodes, s.Domain, s.Notes = cfg.Nodes(), cfg.Domain, notes })
 	if err := c.start(ctx); err != nil {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/controlplane"
 	"ordinal.dev/ordinal/internal/cluster/dns"
 	"ordinal.dev/ordinal/internal/cluster/etcd"
@@ -111,9 +112,10 @@ func (c *Cluster) apiServer(listener net.Listener) supervisor.Part {
 func (c *Cluster) workers(ca *pki.Authority, admin *rest.Config, storage supervisor.Part) ([]supervisor.Part, error) {
 	parts := []supervisor.Part{
 		&controlplane.Controllers{
-			Kubeconfig:  c.layout.KubeconfigFor(controlplane.ControllersCert),
-			PKI:         c.pki,
-			ServiceCIDR: c.cfg.ServiceCIDR,
+			Kubeconfig:   c.layout.KubeconfigFor(controlplane.ControllersCert),
+			PKI:          c.pki,
+			ServiceCIDR:  c.cfg.ServiceCIDR,
+			StatefulSets: c.cfg.StatefulSetController == config.InTree,
 		},
 		&controlplane.Scheduler{
 			Kubeconfig: c.layout.KubeconfigFor(controlplane.SchedulerCert),
@@ -121,7 +123,7 @@ func (c *Cluster) workers(ca *pki.Authority, admin *rest.Config, storage supervi
 		},
 		storage,
 	}
-	if !c.cfg.NoController {
+	if c.cfg.StatefulSetController == config.Ordinal {
 		sets, err := c.statefulSets()
 		if err != nil {
 			return nil, err

@@ -23,6 +23,8 @@ import (
 )
 
 const (
+	// newSpaceEvery is how long a namespace may wait for the first test write.
+	newSpaceEvery = time.Second
 	// recordEvery is how often the record is written at most.
 	recordEvery = time.Second
 	// recordRetry is the pause after a try that failed.
@@ -84,17 +86,12 @@ type fenceProof struct {
 
 // Start implements manager.Runnable.
 func (f fenceProof) Start(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	due := time.Now()
 	for {
-		if !time.Now().Before(due) {
-			due = time.Now().Add(min(f.interlock.Probe(ctx, f.prober), time.Second))
-		}
+		again := f.interlock.Probe(ctx, f.prober)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-time.After(min(again, newSpaceEvery)):
 		}
 	}
 }

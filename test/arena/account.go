@@ -20,24 +20,28 @@ const (
 	accountNamespace = "kube-system"
 	accountName      = "ordinal-controller"
 	accountRole      = "ordinal:controller"
+	// FencedNamespace is that of the controller which acts behind the fence.
+	FencedNamespace = "ordinal-system"
 )
 
 // tokenSeconds is how long the account's token is good, longer than any run.
 const tokenSeconds = 24 * 60 * 60
 
-// makeAccount makes the account and its kubeconfig.
-func (c *Cluster) makeAccount(ctx context.Context) error {
-	config, err := c.Admin()
+// makeAccounts makes the account, and the other for behind the fence, which has no
+// permissions before Fence.
+func (c *Cluster) makeAccounts(ctx context.Context) error {
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
-	client, err := kubernetes.NewForConfig(config)
+	_, err = client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: FencedNamespace}}, metav1.CreateOptions{})
 	if err != nil {
 		return err
 	}
-	accounts := client.CoreV1().ServiceAccounts(accountNamespace)
-	_, err = accounts.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: accountName}}, metav1.CreateOptions{})
-	if err != nil {
+	if err := c.makeAccount(ctx, client, accountNamespace, OurKubeconfig); err != nil {
+		return err
+	}
+	if err := c.makeAccount(ctx, client, FencedNamespace, FencedKubeconfig); err != nil {
 		return err
 	}
 	_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
@@ -45,6 +49,22 @@ func (c *Cluster) makeAccount(ctx context.Context) error {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: accountRole},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: accountNamespace, Name: accountName}},
 	}, metav1.CreateOptions{})
+	return err
+}
+
+// client is an administrator's.
+func (c *Cluster) client() (kubernetes.Interface, error) {
+	config, err := c.Admin()
+	if err != nil {
+		return nil, err
+	}
+	return kubernetes.NewForConfig(config)
+}
+
+// makeAccount makes an account in a namespace, and its kubeconfig.
+func (c *Cluster) makeAccount(ctx context.Context, client kubernetes.Interface, namespace, file string) error {
+	accounts := client.CoreV1().ServiceAccounts(namespace)
+	_, err := accounts.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: accountName}}, metav1.CreateOptions{})
 	if err != nil {
 		return err
 	}
@@ -64,5 +84,5 @@ func (c *Cluster) makeAccount(ctx context.Context) error {
 	}
 	kubeconfig.AuthInfos = map[string]*api.AuthInfo{accountName: {Token: token.Status.Token}}
 	current.AuthInfo = accountName
-	return clientcmd.WriteToFile(*kubeconfig, c.Kubeconfig(OurKubeconfig))
+	return clientcmd.WriteToFile(*kubeconfig, c.Kubeconfig(file))
 }

@@ -3,23 +3,28 @@ package arena
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
 // The service accounts under which the controllers act, and the kubeconfigs they
-// start with. In-tree controllers get their token by themselves.
+// start with. In-tree controllers get their token by themselves. Fenced is Ordinal's
+// controller beside the in-tree one, see [Cluster.Fence].
 const (
 	InTree           = "system:serviceaccount:kube-system:statefulset-controller"
 	Ordinal          = "system:serviceaccount:" + accountNamespace + ":" + accountName
+	Fenced           = "system:serviceaccount:" + FencedNamespace + ":" + accountName
 	InTreeKubeconfig = "controller-manager"
 	OurKubeconfig    = "account"
+	FencedKubeconfig = "fenced"
 )
 
 // auditPolicy records who changed what, for the two controllers alone. Events
@@ -35,7 +40,7 @@ rules:
   - group: events.k8s.io
   - group: coordination.k8s.io
 - level: Metadata
-  users: ["` + InTree + `", "` + Ordinal + `"]
+  users: ["` + InTree + `", "` + Ordinal + `", "` + Fenced + `"]
   verbs: [create, update, patch, delete, deletecollection]
 - level: None
 `
@@ -44,8 +49,9 @@ rules:
 type Cluster struct{ ordinal, dir string }
 
 // Start starts a new cluster with simulated nodes and no StatefulSet controller;
-// ordinal is the program. Stop must be called, whatever happens next.
-func Start(ctx context.Context, ordinal string, nodes int) (*Cluster, error) {
+// ordinal is the program, flags are more of `ordinal up`. Stop must be called, whatever
+// happens next.
+func Start(ctx context.Context, ordinal string, nodes int, flags ...string) (*Cluster, error) {
 	ordinal, err := filepath.Abs(ordinal)
 	if err != nil {
 		return nil, err
@@ -58,13 +64,17 @@ func Start(ctx context.Context, ordinal string, nodes int) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{ordinal: ordinal, dir: dir}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
 	if err := os.WriteFile(c.path("audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
 		return nil, err
 	}
-	err = c.run(ctx, "up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--no-controller",
-		"--audit-policy", c.path("audit.yaml"), "--audit-log", c.auditLog(), "--kubeconfig", "", "--api-port", "0")
+	err = c.run(ctx, append([]string{"up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--statefulset-controller", "none",
+		"--audit-policy", c.path("audit.yaml"), "--audit-log", c.auditLog(), "--kubeconfig", "", "--api-port", port}, flags...)...)
 	if err == nil {
-		if err = c.makeAccount(ctx); err != nil {
+		if err = c.makeAccounts(ctx); err != nil {
 			err = fmt.Errorf("make the account of Ordinal's controller: %w", err)
 		}
 	}
@@ -73,6 +83,37 @@ func Start(ctx context.Context, ordinal string, nodes int) (*Cluster, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// freePort is one that the cluster comes back to when it is started again.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// Restart ends the cluster in order, and starts it again with its data.
+func (c *Cluster) Restart(ctx context.Context) error {
+	if err := c.run(ctx, "down"); err != nil {
+		return err
+	}
+	return c.run(ctx, "up", "--kubeconfig", "")
+}
+
+// Kill kills the cluster's process, and waits until the one that takes its place is up.
+func (c *Cluster) Kill(ctx context.Context) error {
+	pid, err := c.PID()
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	return c.run(ctx, "up", "--kubeconfig", "")
 }
 
 // Stop ends the cluster and removes its data.

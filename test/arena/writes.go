@@ -7,12 +7,19 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 )
 
 // A Write is one request to change something, accepted or not.
 type Write struct {
-	User      string
+	User string
+	As   string // whom the user impersonates, or ""
+	Dry  bool   // nothing was to be stored
+	// Received and Answered are when the API server began with the request, and when it
+	// was done; what was written was stored in between.
+	Received, Answered time.Time
+
 	Verb      string
 	Resource  string // "pods", "statefulsets/status"
 	Namespace string
@@ -23,6 +30,9 @@ type Write struct {
 func (w Write) String() string {
 	return fmt.Sprintf("%s %s %s/%s: %d", w.Verb, w.Resource, w.Namespace, w.Name, w.Status)
 }
+
+// Stored reports whether something was changed by it.
+func (w Write) Stored() bool { return w.Status < 300 && !w.Dry }
 
 // A Record reads what the controllers write, from its last position on.
 type Record struct {
@@ -90,8 +100,12 @@ func (r *Record) UntilQuiet(ctx context.Context, quiet time.Duration) ([]Write, 
 // parse reads one event of audit.k8s.io/v1.
 func parse(line []byte) (Write, error) {
 	var event struct {
-		Verb      string
-		User      struct{ Username string }
+		Verb       string
+		RequestURI string
+
+		User, ImpersonatedUser                   struct{ Username string }
+		RequestReceivedTimestamp, StageTimestamp time.Time
+
 		ObjectRef struct{ Resource, Subresource, Namespace, Name string }
 
 		ResponseStatus struct{ Code int }
@@ -101,7 +115,8 @@ func parse(line []byte) (Write, error) {
 	}
 	ref := event.ObjectRef
 	w := Write{
-		User: event.User.Username, Verb: event.Verb,
+		User: event.User.Username, As: event.ImpersonatedUser.Username, Dry: strings.Contains(event.RequestURI, "dryRun="),
+		Received: event.RequestReceivedTimestamp, Answered: event.StageTimestamp, Verb: event.Verb,
 		Resource: ref.Resource, Namespace: ref.Namespace, Name: ref.Name,
 		Status: event.ResponseStatus.Code,
 	}

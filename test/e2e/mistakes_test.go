@@ -149,27 +149,6 @@ func TestImagesThatAreNoneAreRefusedInASentence(t *testing.T) {
 	}
 }
 
-// A cluster whose StatefulSets nobody looks after says so at every start, and how to mend
-// it.
-func TestAClusterWithoutAControllerSaysSo(t *testing.T) {
-	c := rig.Cluster{Binary: lab.Binary, Dir: rig.Dir(t)}
-	up := []string{"up", "--kubeconfig", "", "--nodes", "simulated", "--api-port", "0"}
-	t.Cleanup(func() { c.Run(t, "down") })
-	const line = "no StatefulSet controller runs"
-	c.Run(t, append(up, "--no-controller")...)
-	c.Run(t, "down")
-	for _, args := range [][]string{up, up, {"status"}} { // the second one finds it up
-		if said := c.Run(t, args...); strings.Count(said, line) != 1 || !strings.Contains(said, "--no-controller=false") {
-			t.Errorf("`ordinal %s` does not say in a line that %s, and the way back:\n%s", args[0], line, said)
-		}
-	}
-	c.Run(t, "down")
-	c.Run(t, append(up, "--no-controller=false")...)
-	if said := c.Run(t, "status"); strings.Contains(said, line) || !strings.Contains(said, "ordinal-controller") {
-		t.Errorf("the controller is not back:\n%s", said)
-	}
-}
-
 func TestDataDirectoriesThatCannotServeAreRefusedInASentence(t *testing.T) {
 	notADirectory := filepath.Join(rig.Dir(t), "file")
 	foreign := rig.Dir(t)

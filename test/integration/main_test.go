@@ -61,7 +61,9 @@ func runWithCluster(m *testing.M) (int, error) {
 	cfg.APIPort, cfg.KubeletPort = 0, 0
 	cfg.EnforceOwners = true // the strictest that a controller meets
 	other := otherController()
-	cfg.NoController = other != nil
+	if other != nil {
+		cfg.StatefulSetController = config.None
+	}
 	c, err := cluster.Start(context.Background(), cfg, logr.Discard(), nil)
 	if err != nil {
 		return 0, err

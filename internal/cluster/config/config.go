@@ -11,9 +11,17 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"syscall"
 
 	"ordinal.dev/ordinal/internal/cluster/layout"
+)
+
+// Who looks after StatefulSets.
+const (
+	Ordinal = "ordinal"
+	InTree  = "in-tree" // the one of kube-controller-manager
+	None    = "none"    // which leaves them to a controller that somebody else runs
 )
 
 // Config describes a cluster. Default is the one `ordinal up` starts.
@@ -28,9 +36,8 @@ type Config struct {
 	// SimulatedNodes is how many nodes to simulate; 0 makes this machine the
 	// node.
 	SimulatedNodes int
-	// NoController leaves StatefulSets to a controller that somebody else
-	// runs.
-	NoController bool
+	// StatefulSetController is who looks after StatefulSets: Ordinal, InTree or None.
+	StatefulSetController string
 	// AuditPolicy is a file for the API server; with AuditLog it switches
 	// auditing on.
 	AuditPolicy, AuditLog string
@@ -49,8 +56,15 @@ func Saved(l layout.Layout) (Config, error) {
 		return c, err
 	}
 	if err == nil {
-		if err := json.Unmarshal(data, &c); err != nil {
+		kept := struct {
+			*Config
+			NoController bool // is what older versions have for None
+		}{Config: &c}
+		if err := json.Unmarshal(data, &kept); err != nil {
 			return c, fmt.Errorf("%s cannot be read; remove it to start with defaults: %w", l.Config(), err)
+		}
+		if kept.NoController {
+			c.StatefulSetController = None
 		}
 	}
 	c.DataDir = l.Root
@@ -119,6 +133,8 @@ func Default() Config {
 		APIPort:     6443,
 		KubeletPort: 10250,
 		ImagesPort:  10252,
+
+		StatefulSetController: Ordinal,
 	}
 }
 
@@ -147,6 +163,9 @@ func (c Config) Validate() error {
 	}
 	if !domain.MatchString(c.Domain) {
 		errs = append(errs, fmt.Errorf("--domain %q is not a DNS name: use lower-case letters, digits, dashes and dots", c.Domain))
+	}
+	if !slices.Contains([]string{Ordinal, InTree, None}, c.StatefulSetController) {
+		errs = append(errs, fmt.Errorf("--statefulset-controller %q is not known: use %s, %s, or %s to run one of your own", c.StatefulSetController, Ordinal, InTree, None))
 	}
 	errs = append(errs, c.validatePorts()...)
 	if (c.AuditPolicy == "") != (c.AuditLog == "") {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"ordinal.dev/ordinal/internal/cluster/layout"
 )
 
 func TestDefaultConfigIsValid(t *testing.T) {
@@ -28,6 +30,7 @@ func TestBadConfigIsRefusedWithTheFix(t *testing.T) {
 		{"a port that nothing could ask", func(c *Config) { c.ImagesPort = 0 }, "--images-port 0 is not a port"},
 		{"a port for two", func(c *Config) { c.KubeletPort = c.ImagesPort }, "both 10252"},
 		{"no audit policy", func(c *Config) { c.AuditPolicy, c.AuditLog = "/nowhere/policy.yaml", "/tmp/log" }, "--audit-policy cannot be read"},
+		{"controller", func(c *Config) { c.StatefulSetController = "" }, `--statefulset-controller "" is not known`},
 		{"port", func(c *Config) { c.APIPort = 70000 }, "--api-port 70000 is not a port"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -50,6 +53,30 @@ func TestConfigOfTheLastStartIsKept(t *testing.T) {
 	got, err := Saved(c.Layout())
 	if err != nil || got != c {
 		t.Errorf("got %+v, %v; want %+v", got, err, c)
+	}
+}
+
+func TestWhatOlderVersionsHaveKeptMeansTheSame(t *testing.T) {
+	for kept, want := range map[string]string{
+		`{"NoController":true}`:               None,
+		`{"NoController":false}`:              Ordinal,
+		`{}`:                                  Ordinal,
+		`{"StatefulSetController":"in-tree"}`: InTree,
+	} {
+		l := layout.Layout{Root: t.TempDir()}
+		if err := os.WriteFile(l.Config(), []byte(kept), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Saved(l)
+		if err != nil || got.StatefulSetController != want {
+			t.Errorf("%s: %q, %v; want %q", kept, got.StatefulSetController, err, want)
+		}
+		if err := errors.Join(got.Validate(), got.Save()); err != nil {
+			t.Errorf("%s: %v", kept, err)
+		}
+		if again, err := Saved(l); err != nil || again != got {
+			t.Errorf("%s, saved and read again: %+v, %v; want %+v", kept, again, err, got)
+		}
 	}
 }
 

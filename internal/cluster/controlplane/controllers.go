@@ -14,14 +14,16 @@ import (
 )
 
 // Controllers is kube-controller-manager, with all controllers but the one for
-// StatefulSets, which is ours, and the one that attaches volumes, which the kubelet
-// does. That controller and a kubelet cannot be in one process: both keep what they
+// StatefulSets, in whose place ours runs, and the one that attaches volumes, which the
+// kubelet does. That controller and a kubelet cannot be in one process: both keep what they
 // know of CSI drivers in the same variable, and where the controller comes last the
 // kubelet registers a node without a name, and never gets ready.
 type Controllers struct {
 	Kubeconfig  string // its own identity
 	PKI         pki.Dir
 	ServiceCIDR netip.Prefix
+	// StatefulSets has the controller for them run all the same.
+	StatefulSets bool
 }
 
 // Name implements supervisor.Part.
@@ -51,7 +53,10 @@ func (c *Controllers) Run(ctx context.Context) error {
 	// The API server's own priority and fairness is the limit that counts.
 	s.Generic.ClientConnection.QPS, s.Generic.ClientConnection.Burst = 200, 400
 	s.Generic.LeaderElection.LeaderElect = false
-	s.Generic.Controllers = []string{"*", "-" + names.StatefulSetController, "-" + names.PersistentVolumeAttachDetachController}
+	s.Generic.Controllers = []string{"*", "-" + names.PersistentVolumeAttachDetachController}
+	if !c.StatefulSets {
+		s.Generic.Controllers = append(s.Generic.Controllers, "-"+names.StatefulSetController)
+	}
 	s.SecureServing.BindPort = 0
 	s.KubeCloudShared.UseServiceAccountCredentials = true
 	s.KubeCloudShared.ConfigureCloudRoutes = false

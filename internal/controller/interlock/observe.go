@@ -58,8 +58,9 @@ func (i *Interlock) setFault(of *string, words string) {
 		return
 	}
 	*of = words
-	now := i.fault()
-	i.listener.FenceIs(now)
+	if i.policy != unseen && i.binding != unseen {
+		i.listener.FenceIs(i.fault())
+	}
 	i.listener.Changed()
 	for name, s := range i.spaces {
 		if i.mode == fence.Fenced && s.charge.Fenced() {

@@ -185,8 +185,8 @@ func (i *Interlock) untilDue() time.Duration {
 	now := i.clock.Now()
 	again := checkEvery
 	for _, s := range i.spaces {
-		if s.proof == 0 {
-			again = min(again, proofEvery)
+		if s.proof == 0 && i.fault() == "" {
+			again = min(again, max(0, s.next.Sub(now)))
 		}
 	}
 	if i.asked.next.After(now) {

@@ -1,12 +1,12 @@
-package cli
+package follow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/plugin/terminal"
 	"ordinal.dev/ordinal/internal/revision"
 )
 
@@ -72,7 +73,7 @@ func TestWatchBelievesThePodsAndNotAStatusThatIsBehind(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := world(t, test.ready, test.stored)
-			if got := complete(s, plan.Make(s)); got != test.want {
+			if got := Complete(s, plan.Make(s)); got != test.want {
 				t.Errorf("complete: %v, want %v", got, test.want)
 			}
 		})
@@ -88,7 +89,7 @@ func TestWatchEndsAsFarAsTheStrategyGoes(t *testing.T) {
 		s.Set.Generation, s.Set.Spec.UpdateStrategy.Type = 2, strategy
 		s.Set.Status.CurrentRevision = s.Revisions[0].Name
 		s.Set.Spec.Template.Annotations = map[string]string{"changed": "yes"}
-		if got := complete(s, plan.Make(s)); got != want {
+		if got := Complete(s, plan.Make(s)); got != want {
 			t.Errorf("%s with an outdated pod: complete: %v, want %v", strategy, got, want)
 		}
 	}
@@ -104,15 +105,15 @@ func TestWatchDoesNotCallASetCompleteThatCannotBeUnderstood(t *testing.T) {
 	if p.Status.AvailableReplicas != 2 {
 		t.Fatalf("%d pods are available, which proves nothing", p.Status.AvailableReplicas)
 	}
-	if complete(s, p) || !strings.Contains(holdsUp(p), "lower one of them") {
-		t.Errorf("complete, or held up by %q", holdsUp(p))
+	if Complete(s, p) || !strings.Contains(HoldsUp(p), "lower one of them") {
+		t.Errorf("complete, or held up by %q", HoldsUp(p))
 	}
 }
 
 func TestWatchGoesOnWhenTheSetCannotBeSeenForAWhile(t *testing.T) {
 	refused := errors.New("connect: connection refused")
 	forbidden := apierrors.NewForbidden(appsv1.Resource("statefulsets"), "web", errors.New("no"))
-	gone := fmt.Errorf("%w web", errNoSet)
+	gone := fmt.Errorf("%w web", ErrGone)
 	for _, test := range []struct {
 		name  string
 		looks []error // one after the other; the set is complete at the one after them
@@ -126,13 +127,9 @@ func TestWatchGoesOnWhenTheSetCannotBeSeenForAWhile(t *testing.T) {
 		{"an API server that does not know its roles yet", []error{nil, forbidden}, nil, "it cannot be seen"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			out, err := os.Create(filepath.Join(t.TempDir(), "out"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer out.Close()
+			var out bytes.Buffer
 			look := 0
-			err = newWatcher(out).run(t.Context(), func(context.Context) (plan.Snapshot, error) {
+			err := Set(t.Context(), terminal.New(&out), func(context.Context) (plan.Snapshot, error) {
 				if look++; look <= len(test.looks) {
 					return world(t, false, appsv1.StatefulSetStatus{ObservedGeneration: 1}), test.looks[look-1]
 				}
@@ -141,26 +138,17 @@ func TestWatchGoesOnWhenTheSetCannotBeSeenForAWhile(t *testing.T) {
 			if !errors.Is(err, test.want) {
 				t.Errorf("ended with %v, want %v", err, test.want)
 			}
-			said, err := os.ReadFile(out.Name())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !strings.Contains(string(said), test.says) {
-				t.Errorf("said:\n%s", said)
+			if !strings.Contains(out.String(), test.says) {
+				t.Errorf("said:\n%s", out.String())
 			}
 		})
 	}
 }
 
 func TestWatchThatEndsEarlySaysWhatItWaitedFor(t *testing.T) {
-	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	err = newWatcher(out).run(ctx, func(context.Context) (plan.Snapshot, error) {
+	err := Set(ctx, terminal.New(io.Discard), func(context.Context) (plan.Snapshot, error) {
 		return world(t, false, appsv1.StatefulSetStatus{ObservedGeneration: 1}), nil
 	})
 	if err == nil || !strings.Contains(err.Error(), "web-0 has no node yet") {

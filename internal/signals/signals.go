@@ -1,4 +1,5 @@
-package cli
+// Package signals ends what a command does when somebody asks its process to end.
+package signals
 
 import (
 	"context"
@@ -10,22 +11,22 @@ import (
 
 // asksToEnd are the signals that ask a process to end: of a person, of a service manager,
 // and of a terminal that is gone. They end every command at once, kubectl's among them,
-// but for those that have something to bring to an end, and run in untilSignal or
-// untilTold.
+// but for those that have something to bring to an end, and run in Until or
+// UntilFirst.
 var asksToEnd = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 
-// untilSignal runs a command with a context that ends with the first signal that asks for
+// Until runs a command with a context that ends with the first signal that asks for
 // it. The second one ends the process.
-func untilSignal(ctx context.Context, run func(context.Context) error) error {
+func Until(ctx context.Context, run func(context.Context) error) error {
 	ctx, stop := withSignals(ctx)
 	defer stop()
 	defer context.AfterFunc(ctx, stop)()
 	return run(ctx)
 }
 
-// untilTold is untilSignal for the cluster's own process: no second signal keeps it from
+// UntilFirst is Until for the cluster's own process: no second signal keeps it from
 // stopping pods in their time.
-func untilTold(ctx context.Context, run func(context.Context) error) error {
+func UntilFirst(ctx context.Context, run func(context.Context) error) error {
 	ctx, stop := withSignals(ctx)
 	defer stop()
 	return run(ctx)

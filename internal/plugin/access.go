@@ -1,0 +1,73 @@
+package plugin
+
+import (
+	"fmt"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"ordinal.dev/ordinal/internal/version"
+)
+
+// access is how a command reaches a cluster, as its flags say.
+type access struct {
+	env   Env
+	flags *genericclioptions.ConfigFlags
+}
+
+// addAccess gives a command kubectl's flags for choosing a cluster. Only those that are
+// used every day are in the help.
+func (e Env) addAccess(c *cobra.Command) *access {
+	a := &access{env: e, flags: genericclioptions.NewConfigFlags(true)}
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	a.flags.AddFlags(all)
+	all.VisitAll(func(f *pflag.Flag) {
+		switch f.Name {
+		case "namespace":
+			f.Usage = "namespace of the StatefulSets; empty for the context's"
+		case "context":
+			f.Usage = "context of the kubeconfig to use"
+		case "kubeconfig":
+			f.Usage = "another cluster's kubeconfig"
+		default:
+			f.Hidden = true
+		}
+		c.Flags().AddFlag(f)
+	})
+	return a
+}
+
+// cluster is one that was reached.
+type cluster struct {
+	config    *rest.Config
+	client    client.Client
+	namespace string // that of the flags, or of the context
+	named     bool   // the flags name it
+}
+
+// connect finds the cluster. Nothing is sent yet.
+func (a *access) connect() (*cluster, error) {
+	if a.env.Aim != nil && *a.flags.KubeConfig == "" && *a.flags.Context == "" {
+		if err := a.env.Aim(a.flags); err != nil {
+			return nil, err
+		}
+	}
+	log.SetLogger(logr.Discard()) // controller-runtime complains without one
+	c := &cluster{named: *a.flags.Namespace != ""}
+	var err error
+	if c.namespace, _, err = a.flags.ToRawKubeConfigLoader().Namespace(); err != nil {
+		return nil, err
+	}
+	if c.config, err = a.flags.ToRESTConfig(); err != nil {
+		return nil, fmt.Errorf("there is no cluster to speak to, choose one with --kubeconfig or --context: %w", err)
+	}
+	c.config.UserAgent = Binary + "/" + version.Ordinal()
+	c.config.QPS, c.config.Burst = 50, 100 // as kubectl
+	c.client, err = client.New(c.config, client.Options{})
+	return c, err
+}

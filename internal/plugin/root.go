@@ -1,0 +1,106 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"ordinal.dev/ordinal/internal/version"
+)
+
+// Binary is the program's file name, by which kubectl finds it.
+const Binary = "kubectl-ordinal"
+
+// ErrSaid ends a program with 1 where everything was said already.
+var ErrSaid = errors.New("said")
+
+// An Env is what the commands need of the program that they are part of.
+type Env struct {
+	Out, Err io.Writer
+	// Program is what a person types before a command.
+	Program string
+	// Aim chooses a cluster where the flags name none; nil for the one that kubectl
+	// would take.
+	Aim func(*genericclioptions.ConfigFlags) error
+}
+
+// Run is the whole program kubectl-ordinal. It returns the exit code.
+func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	c := Root(Env{Out: out, Err: errs, Program: "kubectl ordinal"})
+	c.SetArgs(args)
+	c.SetIn(in)
+	if err := c.ExecuteContext(ctx); err != nil {
+		if !errors.Is(err, ErrSaid) {
+			fmt.Fprintln(errs, "kubectl ordinal: "+err.Error())
+		}
+		return 1
+	}
+	return 0
+}
+
+// Root is the command `kubectl ordinal`.
+func Root(env Env) *cobra.Command {
+	c := &cobra.Command{
+		Use:   Binary,
+		Short: "StatefulSets of any cluster, run by Ordinal",
+		Long: `StatefulSets of any cluster, run by Ordinal beside the in-tree controller, which an
+admission policy keeps out of the namespaces that are Ordinal's.
+
+  kubectl ordinal preflight          can that work in this cluster? tries it, and cleans up
+  kubectl ordinal take db --dry-run  what would change
+  kubectl ordinal take db            have Ordinal run the sets of namespace db
+  kubectl ordinal status             which sets are Ordinal's, and what they wait for
+  kubectl ordinal give-back db       have the in-tree controller run them again`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version.Ordinal(),
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: env.Program},
+	}
+	c.SetOut(env.Out)
+	c.SetErr(env.Err)
+	c.AddCommand(Commands(env)...)
+	c.AddCommand(env.newStatus(), env.newVersion(), env.newCompletionForKubectl())
+	return c
+}
+
+// Commands are those that have one name wherever they are.
+func Commands(env Env) []*cobra.Command {
+	return []*cobra.Command{env.newPreflight(), env.newTake(), env.newGiveBack(), env.newPlan(), env.newWatch()}
+}
+
+func (e Env) newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(e.Out, "kubectl-ordinal %s\n", version.Ordinal())
+			return err
+		},
+	}
+}
+
+// newCompletionForKubectl prints what kubectl itself looks for: a program that completes
+// the arguments of a plugin.
+func (e Env) newCompletionForKubectl() *cobra.Command {
+	return &cobra.Command{
+		Use:   "complete-for-kubectl",
+		Short: "Print the program kubectl_complete-ordinal, with which kubectl completes `kubectl ordinal`",
+		Long: strings.TrimSpace(`
+Print a program for the PATH with which kubectl completes the arguments of
+"kubectl ordinal", in every shell that completes those of kubectl:
+
+  kubectl ordinal complete-for-kubectl > ~/bin/kubectl_complete-ordinal
+  chmod +x ~/bin/kubectl_complete-ordinal`),
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(e.Out, "#!/bin/sh\nexec %s __complete \"$@\"\n", Binary)
+			return err
+		},
+	}
+}
