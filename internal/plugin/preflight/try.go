@@ -10,7 +10,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/fence"
@@ -85,7 +84,7 @@ func (t *Trial) lookAtServer(context.Context) error {
 	if t.seen.Version, t.seen.Served, err = t.Server(); err != nil {
 		return fmt.Errorf("the cluster cannot be reached: %w", err)
 	}
-	if v, err := version.ParseGeneric(t.seen.Version); !t.seen.Served || err == nil && v.LessThan(oldest) {
+	if !t.seen.Served {
 		return errEnds
 	}
 	t.Screen.Say(fmt.Sprintf("✓ Kubernetes %s serves admission policies", t.seen.Version))
