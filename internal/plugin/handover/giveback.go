@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/fence"
+	"ordinal.dev/ordinal/internal/plugin/install"
 	"ordinal.dev/ordinal/internal/plugin/rights"
 )
 
@@ -134,7 +135,7 @@ func (h *Handover) mayGiveBack(ctx context.Context, targets []Target, atOnce boo
 	for _, t := range targets {
 		needed = append(needed,
 			rights.Right{Verb: "patch", Resource: "namespaces", Name: t.Namespace},
-			rights.Right{Verb: "delete", Group: "rbac.authorization.k8s.io", Resource: "rolebindings", Namespace: t.Namespace})
+			rights.Right{Verb: "delete", Group: "rbac.authorization.k8s.io", Resource: "rolebindings", Namespace: t.Namespace, Name: install.Binding})
 	}
 	if !atOnce && h.Installation.Namespace != "" {
 		needed = append(needed, rights.Right{Verb: "get", Resource: "configmaps", Namespace: h.Installation.Namespace, Name: fence.RecordName})

@@ -47,6 +47,9 @@ type Trial struct {
 	seen Observations
 }
 
+// errInterrupted is of a trial that the person ended.
+var errInterrupted = errors.New("interrupted")
+
 // errEnds ends a trial with what was seen so far.
 var errEnds = errors.New("the trial has its verdict")
 
@@ -218,7 +221,7 @@ func (t *Trial) poll(ctx context.Context, atMost time.Duration, look func() (boo
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("interrupted: %w", ctx.Err())
+			return errInterrupted
 		case <-tick.C:
 		}
 	}
