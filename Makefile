@@ -67,7 +67,7 @@ controller-image: deps ## Build the controller's image for amd64 and arm64, bin/
 	@LDFLAGS='$(LDFLAGS)' $(STEP) "build bin/ordinal-controller.tar" hack/controller-image.sh
 
 .PHONY: arm64
-arm64: payload ## Cross-compile all that is shipped for arm64, into bin/arm64 (the first time takes about ten minutes)
+arm64: deps ## Cross-compile all that is shipped for arm64, into bin/arm64 (the first time takes about ten minutes)
 	@$(STEP) "install what cross-compiling takes" hack/arm64-deps.sh bin/arm64/sysroot
 	@$(STEP) "build the payload for arm64" go -C payload run . -arch arm64 -sysroot $(CURDIR)/bin/arm64/sysroot ../$(PAYLOADS)-arm64
 	@LDFLAGS='$(LDFLAGS)' $(STEP) "build bin/arm64/ordinal and the other programs" hack/arm64.sh
@@ -150,7 +150,11 @@ upstream: build ## Run Kubernetes' own end-to-end tests of StatefulSet on real c
 	@$(STEP) "build what pods of those tests run" bash -euc '\
 		go -C test/upstream build -ldflags "-s -w" -o ../../bin/agnhost k8s.io/kubernetes/test/images/agnhost; \
 		hack/busybox.sh'
-	@$(STEP) "upstream's tests of StatefulSet" go -C test/upstream test -v -count=1 -timeout 90m .
+	@$(STEP) "upstream's tests of StatefulSet" go -C test/upstream test -v -count=1 -timeout 90m . -args $(UPSTREAM)
+
+.PHONY: upstream-fenced
+upstream-fenced: controller-image ## The same with the in-tree controller on, and Ordinal behind the fence (about 35 minutes). Needs root
+	@$(MAKE) upstream UPSTREAM=-fenced
 
 .PHONY: test
 test: build image check unit fuzz integration sick race takeover e2e machine ## All of it; e2e and machine where the machine can run containers

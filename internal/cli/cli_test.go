@@ -324,3 +324,20 @@ func TestTheOlderFlagForNoControllerMeansTheSame(t *testing.T) {
 		}
 	}
 }
+
+// `ordinal kubectl --kubeconfig FILE` is for another cluster, and needs none on this machine.
+func TestKubectlMayBeForAnotherCluster(t *testing.T) {
+	for args, want := range map[string]bool{
+		"get pods":                            false,
+		"--kubeconfig FILE get pods":          true,
+		"get pods --kubeconfig=FILE":          true,
+		"--server=https://10.0.0.1 get pods":  true,
+		"get pods --context other":            true,
+		"exec web-0 -- tool --context other":  false,
+		"exec web-0 --context other -- tool ": true,
+	} {
+		if got := namesCluster(strings.Fields(args)); got != want {
+			t.Errorf("kubectl %s: names a cluster: %t, want %t", args, got, want)
+		}
+	}
+}
