@@ -137,6 +137,17 @@ takeover: build intree ## Test that sets can be taken over from the in-tree cont
 fence: build intree ## Test the fence: what it denies, and that never two controllers act at a time (about seven minutes)
 	@$(STEP) "tests of the fence" go test -ldflags=-w -v -count=1 -timeout 30m ./test/fence/...
 
+# What -X sets the version of a control plane with that is built from test/versions.
+VERSIONOF = $(shell sed -nE 's/^\s*k8s.io\/kubernetes (v[0-9.]+).*/\1/p' test/versions/$(1)/go.mod)
+VERSIONLD = -s -w $(foreach v,$(call VERSIONOF,$(1)),-X $(KUBEVAR).gitVersion=$(v) \
+  -X $(KUBEVAR).gitMajor=$(word 1,$(subst ., ,$(v:v%=%))) -X $(KUBEVAR).gitMinor=$(word 2,$(subst ., ,$(v:v%=%))))
+
+.PHONY: versions
+versions: controller ## Test on the oldest and on the newest Kubernetes that is supported, each built from its modules (a quarter of an hour the first time)
+	@$(STEP) "build Kubernetes $(call VERSIONOF,newest)" go -C test/versions/newest build -v -ldflags '$(call VERSIONLD,newest)' -o ../../../bin/newest .
+	@$(STEP) "build Kubernetes $(call VERSIONOF,oldest)" go -C test/versions/oldest build -v -ldflags '$(call VERSIONLD,oldest)' -o ../../../bin/oldest .
+	@$(STEP) "tests on both" go test -ldflags=-w -v -count=1 -timeout 10m ./test/versions
+
 .PHONY: e2e
 e2e: build image controller-image $(HELM) ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
 	@$(STEP) "end-to-end tests" go test -v -count=1 -timeout 30m ./test/e2e/...
