@@ -67,7 +67,7 @@ controller-image: deps ## Build the controller's image for amd64 and arm64, bin/
 	@LDFLAGS='$(LDFLAGS)' $(STEP) "build bin/ordinal-controller.tar" hack/controller-image.sh
 
 .PHONY: arm64
-arm64: payload ## Cross-compile all that is shipped for arm64, into bin/arm64 (the first time takes about ten minutes)
+arm64: deps ## Cross-compile all that is shipped for arm64, into bin/arm64 (the first time takes about ten minutes)
 	@$(STEP) "install what cross-compiling takes" hack/arm64-deps.sh bin/arm64/sysroot
 	@$(STEP) "build the payload for arm64" go -C payload run . -arch arm64 -sysroot $(CURDIR)/bin/arm64/sysroot ../$(PAYLOADS)-arm64
 	@LDFLAGS='$(LDFLAGS)' $(STEP) "build bin/arm64/ordinal and the other programs" hack/arm64.sh

@@ -40,14 +40,14 @@ func permissions() []permission {
 			rule([]string{"apps"}, []string{"statefulsets/status", "statefulsets/finalizers"}, []string{"update"}),
 			rule([]string{"apps"}, []string{"controllerrevisions"}, append(read, "create", "patch", "delete")),
 			rule(core, []string{"pods"}, append(read, "create", "patch", "delete")),
-			// No claim is ever deleted, and no Service, but only who may delete one may
-			// change its owners under OwnerReferencesPermissionEnforcement.
-			rule(core, []string{"persistentvolumeclaims", "services"}, append(read, "create", "patch", "delete")),
+			// No claim is ever deleted, but only who may delete one may change its
+			// owners under OwnerReferencesPermissionEnforcement.
+			rule(core, []string{"persistentvolumeclaims"}, append(read, "create", "patch", "delete")),
+			// The same holds for Services.
+			rule(core, []string{"services"}, []string{"list", "watch", "create", "patch", "delete"}),
 			rule([]string{"events.k8s.io"}, []string{"events"}, []string{"create", "patch"}),
 			rule(core, []string{"events"}, []string{"list"}),
-			// Whose the sets of a namespace are, and whether there is a fence.
-			rule(core, []string{"namespaces"}, read),
-			rule([]string{"admissionregistration.k8s.io"}, []string{"validatingadmissionpolicies", "validatingadmissionpolicybindings"}, read),
+			rule(core, []string{"namespaces"}, []string{"list", "watch"}),
 		}},
 		// No controller attaches volumes here; see controlplane.Controllers.
 		{node.User, []rbacv1.PolicyRule{

@@ -17,10 +17,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// program compiles a static program of one line, in a directory of its own.
-func program(t *testing.T) string { return programFor(t, runtime.GOARCH, "hello") }
+// hello compiles a static program of one line, in a directory of its own.
+func hello(t *testing.T) string { return compiled(t, runtime.GOARCH, "hello") }
 
-func programFor(t *testing.T, arch, name string) string {
+func compiled(t *testing.T, arch, name string) string {
 	t.Helper()
 	dir := t.TempDir()
 	source := filepath.Join(dir, "main.go")
@@ -37,7 +37,7 @@ func programFor(t *testing.T, arch, name string) string {
 }
 
 func TestImageRunsTheBinaryAndHoldsItUnderEveryName(t *testing.T) {
-	binary := program(t)
+	binary := hello(t)
 	image, err := Build(binary, "tar")
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestImageRunsTheBinaryAndHoldsItUnderEveryName(t *testing.T) {
 }
 
 func TestSameBinaryGivesTheSameImage(t *testing.T) {
-	binary := program(t)
+	binary := hello(t)
 	var digests []string
 	for range 2 {
 		image, err := Build(binary, "tar")
@@ -99,7 +99,7 @@ func TestSameBinaryGivesTheSameImage(t *testing.T) {
 }
 
 func TestWrittenImageIsReadBackByItsName(t *testing.T) {
-	image, err := Build(program(t))
+	image, err := Build(hello(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,12 +49,19 @@ func (r Recipe) BuildIndex() (v1.ImageIndex, error) {
 		}
 		image = mutate.ConfigMediaType(mutate.MediaType(image, types.OCIManifestSchema1), types.OCIConfigJSON)
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add:        image,
+			Add:        program{image},
 			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
 		})
 	}
 	return index, nil
 }
+
+// A program is an image that is no artifact: the library says of every image's descriptor
+// that it is one of the configuration's type, which is for what cannot be run.
+type program struct{ v1.Image }
+
+// ArtifactType is what the library asks for.
+func (program) ArtifactType() (string, error) { return "", nil }
 
 // WriteIndex writes an index as the tar of an OCI layout, in which it has the name given.
 func WriteIndex(w io.Writer, index v1.ImageIndex, as string) error {

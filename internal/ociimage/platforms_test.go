@@ -19,8 +19,8 @@ import (
 func written(t *testing.T) []byte {
 	t.Helper()
 	index, err := Recipe{User: "65532:65532", Programs: []string{
-		programFor(t, "amd64", "server"), programFor(t, "arm64", "server"),
-		programFor(t, "amd64", "client"), programFor(t, "arm64", "client"),
+		compiled(t, "amd64", "server"), compiled(t, "arm64", "server"),
+		compiled(t, "amd64", "client"), compiled(t, "arm64", "client"),
 	}}.BuildIndex()
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +86,9 @@ func TestAnIndexHasAnImageForEachPlatformWithAllItsPrograms(t *testing.T) {
 	var platforms []string
 	for _, d := range manifest.Manifests {
 		platforms = append(platforms, d.Platform.String())
+		if d.ArtifactType != "" {
+			t.Errorf("the image for %s is an artifact of type %s, which nobody runs", d.Platform, d.ArtifactType)
+		}
 		image, err := index.Image(d.Digest)
 		if err != nil {
 			t.Fatal(err)
@@ -130,7 +133,7 @@ func TestTheSameSourcesGiveTheSameArchiveByteForByte(t *testing.T) {
 }
 
 func TestAnImageIsForOnePlatform(t *testing.T) {
-	_, err := Recipe{Programs: []string{programFor(t, "amd64", "server"), programFor(t, "arm64", "client")}}.Build()
+	_, err := Recipe{Programs: []string{compiled(t, "amd64", "server"), compiled(t, "arm64", "client")}}.Build()
 	if err == nil {
 		t.Error("an image was made of programs for two platforms")
 	}

@@ -2,15 +2,19 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 
+	"ordinal.dev/ordinal/internal/fence"
 	"ordinal.dev/ordinal/test/world"
 )
 
@@ -39,7 +43,9 @@ func TestTheChartIsInstalledUpgradedAndRemoved(t *testing.T) {
 			u.helm("test", "ordinal", "--timeout=1m")
 			u.helm("upgrade", "ordinal", "../../charts/ordinal", "--set=controller.workers=8,replicas=3", "--wait", "--timeout=2m")
 			u.runs(3, "--workers=8")
+			u.takes("taken-by-" + program)
 			u.helm("uninstall", "ordinal", "--wait", "--timeout=2m")
+			u.isGivenBack("taken-by-" + program)
 			u.nothingIsLeft()
 		})
 	}
@@ -75,6 +81,43 @@ func (u *helmUser) runs(instances int32, arg string) {
 	args := strings.Join(d.Spec.Template.Spec.Containers[0].Args, " ")
 	if s := d.Status; s.ReadyReplicas != instances || s.UpdatedReplicas != instances || !strings.Contains(args, arg) {
 		u.Errorf("%d instances are ready and %d are up to date, of %d with %s; they run with %s", s.ReadyReplicas, s.UpdatedReplicas, instances, arg, args)
+	}
+}
+
+// takes makes a namespace the chart's controller's, and waits until that acts there. It has
+// no sets, since the cluster's own controller would act on them, too.
+func (u *helmUser) takes(namespace string) {
+	u.Helper()
+	u.Cleanup(func() { lab.Run(u.T, "kubectl", "delete", "namespace", namespace, "--wait=false") })
+	lab.Run(u.T, "kubectl", "create", "namespace", namespace)
+	lab.Run(u.T, "kubectl", "--namespace", namespace, "create", "rolebinding", "ordinal-controller",
+		"--clusterrole=ordinal-controller-writes", "--serviceaccount="+chartNamespace+":ordinal-controller")
+	lab.Run(u.T, "kubectl", "label", "namespace", namespace, fence.Label+"="+fence.Ordinal)
+	err := wait.PollUntilContextTimeout(u.Context(), time.Second, time.Minute, true, func(ctx context.Context) (bool, error) {
+		config, err := u.client.CoreV1().ConfigMaps(chartNamespace).Get(ctx, fence.RecordName, metav1.GetOptions{})
+		if err != nil {
+			return false, nil // not written yet
+		}
+		record, err := fence.ReadRecord(config)
+		if err != nil {
+			return false, err
+		}
+		is := record.Of(namespace)
+		return is != nil && is.State == fence.Acting, nil
+	})
+	if err != nil {
+		u.Fatalf("the controller does not act in %s: %v", namespace, err)
+	}
+}
+
+func (u *helmUser) isGivenBack(namespace string) {
+	u.Helper()
+	n, err := u.client.CoreV1().Namespaces().Get(u.Context(), namespace, metav1.GetOptions{})
+	if err != nil {
+		u.Fatal(err)
+	}
+	if fence.ChargeOf(n).Fenced() {
+		u.Errorf("%s is still Ordinal's: labels %v", namespace, n.Labels)
 	}
 }
 

@@ -72,7 +72,7 @@ func testOn(c rig.Cluster, m *testing.M) (int, error) {
 	}
 	// The tests want one program for kubectl, and no arguments.
 	kubectl := filepath.Join(c.Dir, "kubectl")
-	if err := os.WriteFile(kubectl, []byte("#!/bin/sh\nexec '"+c.Binary+"' kubectl \"$@\"\n"), 0o700); err != nil {
+	if err := os.WriteFile(kubectl, []byte("#!/bin/sh\nexec '"+c.Binary+"' kubectl --data-dir '"+c.Dir+"' \"$@\"\n"), 0o700); err != nil {
 		return 0, err
 	}
 	framework.TestContext.KubectlPath = kubectl

@@ -18,9 +18,6 @@ import (
 var foreign = []string{
 	"workqueue_depth", "workqueue_queue_duration_seconds", "leader_election_master_status", "rest_client_requests_total",
 	"process_resident_memory_bytes", "process_cpu_seconds_total",
-
-	// Those of the fence, which the controller does not export yet.
-	"ordinal_fence_up", "ordinal_fence_probes_total", "ordinal_namespace_state",
 }
 
 var (

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -95,12 +96,13 @@ func (w *Writer) Do(ctx context.Context, set *appsv1.StatefulSet, actions []plan
 			rest = append(rest, a)
 		}
 	}
-	if err := e.inOrder(ctx, first); err != nil {
-		e.result.Undone = actions
-		return e.result, err
+	failed := e.inOrder(ctx, first)
+	err := e.besides(ctx, services) // even so: a Service waits for nothing
+	if failed != nil {
+		e.result.Undone = slices.Concat(e.result.Undone, inTurn, rest)
+		return e.result, Joined(failed, err)
 	}
-	err := Joined(e.besides(ctx, services), e.inOrder(ctx, inTurn), e.batches(ctx, rest))
-	return e.result, err
+	return e.result, Joined(err, e.inOrder(ctx, inTurn), e.batches(ctx, rest))
 }
 
 // execution is one plan being carried out.
