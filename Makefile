@@ -150,7 +150,11 @@ upstream: build ## Run Kubernetes' own end-to-end tests of StatefulSet on real c
 	@$(STEP) "build what pods of those tests run" bash -euc '\
 		go -C test/upstream build -ldflags "-s -w" -o ../../bin/agnhost k8s.io/kubernetes/test/images/agnhost; \
 		hack/busybox.sh'
-	@$(STEP) "upstream's tests of StatefulSet" go -C test/upstream test -v -count=1 -timeout 90m .
+	@$(STEP) "upstream's tests of StatefulSet" go -C test/upstream test -v -count=1 -timeout 90m . -args $(UPSTREAM)
+
+.PHONY: upstream-fenced
+upstream-fenced: controller-image ## The same with the in-tree controller on, and Ordinal behind the fence (about 35 minutes). Needs root
+	@$(MAKE) upstream UPSTREAM=-fenced
 
 .PHONY: test
 test: build image check unit fuzz integration sick race takeover e2e machine ## All of it; e2e and machine where the machine can run containers

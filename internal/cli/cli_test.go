@@ -15,10 +15,17 @@ import (
 	"ordinal.dev/ordinal/internal/cluster/config"
 	"ordinal.dev/ordinal/internal/cluster/instance"
 	"ordinal.dev/ordinal/internal/cluster/layout"
+	"ordinal.dev/ordinal/internal/plugin"
 )
 
 // run runs a command line and returns what it wrote.
 func run(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	return runAs(t, "ordinal", args...)
+}
+
+// runAs is run of a program that is called so.
+func runAs(t *testing.T, name string, args ...string) (code int, out, errs string) {
 	t.Helper()
 	dir := t.TempDir()
 	files := make([]*os.File, 2)
@@ -35,7 +42,7 @@ func run(t *testing.T, args ...string) (code int, out, errs string) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	code = Run(append([]string{"ordinal"}, args...), in, files[0], files[1])
+	code = Run(append([]string{name}, args...), in, files[0], files[1])
 	text := func(name string) string {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
@@ -92,6 +99,22 @@ func TestTheFirstThingsThatOneTypesAreAnswered(t *testing.T) {
 		code, out, errs := run(t, strings.Fields(test.args)...)
 		if code != 0 || errs != "" || !strings.Contains(out, test.want) {
 			t.Errorf("ordinal %s: exit %d, %q and %q, want %q", test.args, code, out, errs, test.want)
+		}
+	}
+}
+
+func TestAsAPluginOfKubectlItAimsAtKubectlsCluster(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	name := filepath.Join("/usr/local/bin", plugin.Binary)
+	for args, want := range map[string]string{
+		"status":      "kubectl ordinal: there is no cluster to speak to",
+		"help":        "kubectl ordinal preflight",
+		"down --help": "Stop",
+		"version":     "kubectl-ordinal ",
+	} {
+		_, out, errs := runAs(t, name, strings.Fields(args)...)
+		if !strings.Contains(out+errs, want) {
+			t.Errorf("kubectl ordinal %s: %q and %q, want %q", args, out, errs, want)
 		}
 	}
 }
@@ -298,6 +321,23 @@ func TestTheOlderFlagForNoControllerMeansTheSame(t *testing.T) {
 		}
 		if !strings.Contains(got, test.want) {
 			t.Errorf("up %s: %s, want %s", test.args, got, test.want)
+		}
+	}
+}
+
+// `ordinal kubectl --kubeconfig FILE` is for another cluster, and needs none on this machine.
+func TestKubectlMayBeForAnotherCluster(t *testing.T) {
+	for args, want := range map[string]bool{
+		"get pods":                            false,
+		"--kubeconfig FILE get pods":          true,
+		"get pods --kubeconfig=FILE":          true,
+		"--server=https://10.0.0.1 get pods":  true,
+		"get pods --context other":            true,
+		"exec web-0 -- tool --context other":  false,
+		"exec web-0 --context other -- tool ": true,
+	} {
+		if got := namesCluster(strings.Fields(args)); got != want {
+			t.Errorf("kubectl %s: names a cluster: %t, want %t", args, got, want)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -32,7 +33,7 @@ func (r *root) newKubectl() *cobra.Command {
 				return err
 			}
 			config := genericclioptions.NewConfigFlags(true).WithDeprecatedPasswordFlag().WithDiscoveryBurst(300).WithDiscoveryQPS(50)
-			if err := aim(config, l); err != nil {
+			if err := aim(config, l); err != nil && !namesCluster(args) {
 				return err
 			}
 			command := kubectl.NewDefaultKubectlCommandWithArgs(kubectl.KubectlOptions{
@@ -48,6 +49,20 @@ func (r *root) newKubectl() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// namesCluster reports whether kubectl's arguments say which cluster they are for.
+func namesCluster(args []string) bool {
+	for _, arg := range args {
+		flag, _, _ := strings.Cut(arg, "=")
+		switch flag {
+		case "--kubeconfig", "--context", "--server", "-s":
+			return true
+		case "--": // what follows is a command in a pod
+			return false
+		}
+	}
+	return false
 }
 
 // takeDataDir reads --data-dir where it leads kubectl's arguments.

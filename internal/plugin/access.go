@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/go-logr/logr"
@@ -42,6 +43,9 @@ func (e Env) addAccess(c *cobra.Command) *access {
 	return a
 }
 
+// noCluster is the server that upstream takes where none is named.
+const noCluster = "http://localhost:8080"
+
 // cluster is one that was reached.
 type cluster struct {
 	config    *rest.Config
@@ -58,13 +62,17 @@ func (a *access) connect() (*cluster, error) {
 		}
 	}
 	log.SetLogger(logr.Discard()) // controller-runtime complains without one
-	c := &cluster{named: *a.flags.Namespace != ""}
+	c, loader := &cluster{named: *a.flags.Namespace != ""}, a.flags.ToRawKubeConfigLoader()
 	var err error
-	if c.namespace, _, err = a.flags.ToRawKubeConfigLoader().Namespace(); err != nil {
+	if c.namespace, _, err = loader.Namespace(); err != nil {
 		return nil, err
 	}
 	if c.config, err = a.flags.ToRESTConfig(); err != nil {
 		return nil, fmt.Errorf("there is no cluster to speak to, choose one with --kubeconfig or --context: %w", err)
+	}
+	// Upstream would try localhost then, where hardly anybody has a cluster.
+	if files, err := loader.RawConfig(); err == nil && len(files.Clusters) == 0 && c.config.Host == noCluster && *a.flags.APIServer == "" {
+		return nil, errors.New("there is no cluster to speak to: no kubeconfig names one; choose a file with --kubeconfig or KUBECONFIG")
 	}
 	c.config.UserAgent = Binary + "/" + version.Ordinal()
 	c.config.QPS, c.config.Burst = 50, 100 // as kubectl

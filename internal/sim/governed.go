@@ -136,7 +136,8 @@ func (g *governed) isPlain() bool {
 	})
 }
 
-// shared are the labels that every member has, and will have.
+// shared are the labels that every member has, and will have. By one that changes with each
+// image nothing is selected, though all may have it for a while.
 func (g *governed) shared() map[string]string {
 	var all []map[string]string
 	for _, set := range slices.Concat(g.sets, g.gone) {
@@ -149,6 +150,7 @@ func (g *governed) shared() map[string]string {
 		all = append(all, pod.Labels)
 	}
 	shared := maps.Clone(all[0])
+	delete(shared, releaseLabel)
 	for key := range identity.Labels("", 0) {
 		delete(shared, key)
 	}

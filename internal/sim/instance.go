@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/controller"
+	"ordinal.dev/ordinal/internal/controller/interlock"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
@@ -34,6 +35,11 @@ type instance struct {
 
 	started time.Time
 
+	interlock *interlock.Interlock // nil in a history without a fence
+	fenceSeen int                  // how many of the fence's changes it has seen
+	fenceSent int                  // how many of them it had when it sent its last write
+	fenceDue  time.Time            // when it sees the last that is on its way
+
 	leads, dead, busy bool
 	pausedUntil       time.Time
 	due               map[types.NamespacedName]time.Time
@@ -41,7 +47,7 @@ type instance struct {
 	heard             time.Time                          // when it observed something last
 	lists             int                                // that it has made
 	looked            map[types.NamespacedName]time.Time // when it looked at a set last
-	met               map[types.UID]time.Time            // when it saw a set first
+	met               map[types.UID]time.Time            // by its own clock, when it could first act on a set
 
 	// What a truthful view may be as old as, for the judge: see judge.floor.
 	tookOver  int64
@@ -60,7 +66,7 @@ func (w *World) startController(past time.Duration) *instance {
 		failures: map[types.NamespacedName]int{}, looked: map[types.NamespacedName]time.Time{}, met: map[types.UID]time.Time{}, heard: w.now, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
 	}
 	link := link{i: i}
-	i.engine = controller.NewEngine(controller.Surroundings{Client: link, Live: link, Recorder: link, Clock: link})
+	i.engine = controller.NewEngine(controller.Surroundings{Client: link, Live: link, Recorder: link, Clock: link, Interlock: i.guardFence()})
 	w.instances = append(w.instances, i)
 	w.tell("%s starts", i.name)
 	for _, example := range kinds.Watched() {
@@ -112,8 +118,8 @@ func (i *instance) reconcile(set types.NamespacedName) {
 	i.busy, i.acting, i.begun, i.planned = true, set.Name, i.w.api.Version(), i.w.now.Add(i.skew)
 	i.ownSince = map[int64]apiserver.Kind{}
 	i.tellView(set.Name)
-	if seen := i.feeds[sets].seen[set.Name]; seen != nil && i.met[seen.GetUID()].IsZero() {
-		i.met[seen.GetUID()] = i.w.now
+	if seen := i.feeds[sets].seen[set.Name]; seen != nil && i.met[seen.GetUID()].IsZero() && i.interlock.MayAct(set).Why == "" {
+		i.met[seen.GetUID()] = i.planned
 	}
 	defer func() {
 		i.busy, i.looked[set] = false, i.w.now

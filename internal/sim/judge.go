@@ -26,7 +26,7 @@ func promises() []promise {
 	return []promise{
 		oneRunningPod, inOrder, updateWithinBudget, claimsAreKept, revisionsAreTrue,
 		othersAreLeftAlone, statusIsTrue, statusIsInTime, doneAtOnce, itSettles, workIsBounded,
-		namesResolve, usersServiceIsKept, healIsCareful,
+		namesResolve, usersServiceIsKept, healIsCareful, neverTwo,
 	}
 }
 

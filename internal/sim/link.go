@@ -38,6 +38,7 @@ func (l link) write(what string, object client.Object, perform func() error) err
 	if w.calm {
 		faults = Faults{}
 	}
+	i.fenceSent = i.fenceSeen
 	l.travel()
 	switch chance := w.rand("writes").IntN(1000); {
 	case chance < faults.Refused:

@@ -23,7 +23,12 @@ func (w *World) makeMove(m Move) {
 		return
 	}
 	w.counts.Faults++
-	w.outage(m)
+	switch m.What {
+	case takeNamespace, giveBack, dropPolicy, dropBinding, putFence:
+		w.changeFence(m)
+	default:
+		w.outage(m)
+	}
 }
 
 // outage makes the moves that users do not make.
@@ -120,6 +125,8 @@ func (w *World) becomeCalm() {
 	if w.leader().dead {
 		w.startController(0)
 	}
+	w.changeFence(Move{What: putFence})
+	w.changeFence(Move{What: takeNamespace})
 	w.mend(0)
 }
 

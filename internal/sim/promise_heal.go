@@ -19,10 +19,14 @@ const healPause = 30 * time.Second
 var healIsCareful = promise{
 	sentence: "Heal shortens outages: in order it takes down no pod of which a container runs, and no second one before the first one's replacement has started or cannot start.",
 	event: func(j *judge, e apiserver.Event, by *instance) string {
-		if _, ok := e.Object.(*corev1.Pod); !ok || by == nil || !removal(e) {
+		if _, ok := e.Object.(*corev1.Pod); !ok || !removal(e) {
 			return ""
 		}
 		pod := e.Old.(*corev1.Pod)
+		if by == nil {
+			j.noteReplaced(pod)
+			return ""
+		}
 		words := j.allowed(e, by, func(v *view) string {
 			if !v.isHealed(pod) {
 				return ""
@@ -30,7 +34,7 @@ var healIsCareful = promise{
 			return j.mayHeal(v, pod, by)
 		})
 		if v := j.viewBefore(e, by, j.versions(e, by)[0]); v.isHealed(pod) {
-			j.healed[pod.Name] = healedPod{pod.UID, by}
+			j.healed[pod.Name] = healedPod{uid: pod.UID, by: by}
 		}
 		return words
 	},
@@ -41,6 +45,17 @@ var healIsCareful = promise{
 type healedPod struct {
 	uid types.UID
 	by  *instance
+	// undone says that others have taken its replacement down.
+	undone bool
+}
+
+// noteReplaced notes that others than the controllers take down a pod, which may be the
+// replacement of one that heal took.
+func (j *judge) noteReplaced(pod *corev1.Pod) {
+	if h, has := j.healed[pod.Name]; has && h.uid != pod.UID {
+		h.undone = true
+		j.healed[pod.Name] = h
+	}
 }
 
 // isHealed reports whether a pod that is taken down is so because it cannot start. In
@@ -58,7 +73,7 @@ func (j *judge) mayHeal(v *view, pod *corev1.Pod, by *instance) string {
 		return fmt.Sprintf("%s was taken down, and a container of it runs", pod.Name)
 	}
 	for _, name := range sortedKeys(j.healed) {
-		if h := j.healed[name]; name != pod.Name && h.by == by && j.isHealing(v, name, h.uid) {
+		if h := j.healed[name]; name != pod.Name && h.by == by && !h.undone && j.isHealing(v, name, h.uid) {
 			return fmt.Sprintf("%s was taken down while the replacement of %s had not started", pod.Name, name)
 		}
 	}
@@ -122,7 +137,7 @@ func (j *judge) comesBack(v *view, ordinal int, by *instance) bool {
 	if v.set.Spec.UpdateStrategy.Type != appsv1.RollingUpdateStatefulSetStrategyType {
 		return false
 	}
-	isNew := j.w.now.Add(min(0, by.skew)).Sub(latest(by.met[v.set.UID], v.set.CreationTimestamp.Time)) < healPause+mostBehind
+	isNew := j.w.now.Add(by.skew).Sub(latest(by.met[v.set.UID], v.set.CreationTimestamp.Time)) < healPause+mostBehind
 	atWork := isNew && v.looks[v.set.Status.CurrentRevision] != v.wantedLook()
 	reached := -1
 	for name := range j.healed {

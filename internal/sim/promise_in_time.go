@@ -75,7 +75,7 @@ func (j *judge) excused() bool {
 	if p.faults != w.counts.Faults || isSlow || leader.isBehind() {
 		p.faults, p.excused = w.counts.Faults, latest(p.excused, w.now.Add(recovery))
 	}
-	return w.now.Before(p.excused)
+	return w.now.Before(p.excused) || w.fence != nil // where it may have to wait for that
 }
 
 // misstated says what is wrong with a set's status by what the controller has heard.

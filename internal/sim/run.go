@@ -91,6 +91,9 @@ func simpler(r Result) []Script {
 			add(func(s *Script) { s.Faults = without })
 		}
 	}
+	if r.Script.Fenced {
+		add(func(s *Script) { s.Fenced = false })
+	}
 	if r.Script.Nodes > 1 {
 		add(func(s *Script) { s.Nodes-- })
 	}

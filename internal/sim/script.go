@@ -17,6 +17,8 @@ type Script struct {
 	End    time.Duration // when the faults are over
 	Faults Faults
 	Moves  []Move // by time
+	// Fenced has a fence in the history, and the in-tree controller behind it.
+	Fenced bool
 	// Except is a regular expression: promises whose sentence it matches are not looked
 	// at. "" is for none.
 	Except string
@@ -136,6 +138,7 @@ func Compose(seed uint64) Script {
 		s.Moves = append(s.Moves, someMove(r, sets[r.IntN(len(sets))], s.End))
 	}
 	s.addMoves(rand.New(rand.NewPCG(seed, 0x5e7)), sets)
+	s.addFence(rand.New(rand.NewPCG(seed, 0xfe2ce)))
 	slices.SortStableFunc(s.Moves, func(a, b Move) int { return int(a.At - b.At) })
 	return s
 }

@@ -43,6 +43,7 @@ type World struct {
 	disputed   time.Duration // for how long two have led whose clocks differ
 	collecting bool          // the garbage collector is going to look
 
+	fence  *fencing // nil where the in-tree controller is switched off
 	judge  *judge
 	story  *story // nil to tell none
 	counts Counts
@@ -59,6 +60,11 @@ func newWorld(script Script, told *story) *World {
 	w.judge = newJudge(w)
 	for i := range script.Nodes {
 		w.addNode(fmt.Sprintf("n%d", i+1))
+	}
+	if script.Fenced {
+		w.fence = &fencing{}
+		w.fenceChanged()
+		w.inTreeLooks()
 	}
 	w.startController(0)
 	for _, move := range script.Moves {

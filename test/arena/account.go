@@ -45,7 +45,7 @@ func (c *Cluster) makeAccounts(ctx context.Context) error {
 		return err
 	}
 	_, err = client.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: accountName},
+		ObjectMeta: metav1.ObjectMeta{Name: accountRole + ":account"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: accountRole},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: accountNamespace, Name: accountName}},
 	}, metav1.CreateOptions{})

@@ -27,8 +27,8 @@ const (
 	FencedKubeconfig = "fenced"
 )
 
-// auditPolicy records who changed what, for the two controllers alone. Events
-// and leases are not what a StatefulSet is made of.
+// auditPolicy records who changed what, for the controllers alone. Events and leases are
+// not what a StatefulSet is made of, and to ask for one's permissions changes nothing.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -39,6 +39,7 @@ rules:
     resources: [events]
   - group: events.k8s.io
   - group: coordination.k8s.io
+  - group: authorization.k8s.io
 - level: Metadata
   users: ["` + InTree + `", "` + Ordinal + `", "` + Fenced + `"]
   verbs: [create, update, patch, delete, deletecollection]

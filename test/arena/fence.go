@@ -2,9 +2,9 @@ package arena
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -21,17 +21,12 @@ import (
 	"ordinal.dev/ordinal/internal/fence"
 )
 
-// rolesOfFenced are what the controller may do behind the fence: to read everywhere, to
-// write where a namespace binds it, and to be the in-tree controller's account for a
-// probe.
-//
-//go:embed fenced.yaml
-var rolesOfFenced string
-
 // writesRole is what a namespace binds that is Ordinal's.
 const writesRole = "ordinal-controller-writes"
 
 const (
+	// proving is a namespace that is Ordinal's, in which probes tell whether the fence is up.
+	proving = "proving"
 	// enforcedWithin is how long the API server may take to load a policy.
 	enforcedWithin = 30 * time.Second
 	// standsWithin is how long the controller may take for a proof, which takes ten
@@ -40,22 +35,27 @@ const (
 	askEvery     = 50 * time.Millisecond
 )
 
-// Fence grants the account Fenced its permissions, puts up the fence, and waits until the
-// API server enforces it.
-func (c *Cluster) Fence(ctx context.Context) error {
+// Fence grants the account Fenced the permissions that the manifest install.yaml has for
+// it, puts up the fence, and waits until the API server enforces it.
+func (c *Cluster) Fence(ctx context.Context, install string) error {
 	client, err := c.client()
 	if err != nil {
 		return err
 	}
-	for document := range strings.SplitSeq(rolesOfFenced, "\n---\n") {
+	manifest, err := os.ReadFile(install)
+	if err != nil {
+		return err
+	}
+	for document := range strings.SplitSeq(string(manifest), "\n---\n") {
 		if err := createRole(ctx, client, document); err != nil {
 			return err
 		}
 	}
-	_, err = client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: "fenced", Labels: map[string]string{fence.Label: fence.Ordinal},
-	}}, metav1.CreateOptions{})
+	_, err = client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: proving}}, metav1.CreateOptions{})
 	if err != nil {
+		return err
+	}
+	if err := c.Take(ctx, proving); err != nil {
 		return err
 	}
 	if _, err := client.AdmissionregistrationV1().ValidatingAdmissionPolicyBindings().Create(ctx, fence.Binding(), metav1.CreateOptions{}); err != nil {
@@ -64,7 +64,7 @@ func (c *Cluster) Fence(ctx context.Context) error {
 	return c.RaisePolicy(ctx)
 }
 
-// createRole creates what a document of rolesOfFenced describes.
+// createRole creates what a document describes, if it is about permissions.
 func createRole(ctx context.Context, client kubernetes.Interface, document string) error {
 	var kind metav1.TypeMeta
 	if err := yaml.Unmarshal([]byte(document), &kind); err != nil {
@@ -89,7 +89,7 @@ func createRole(ctx context.Context, client kubernetes.Interface, document strin
 			return rbac.RoleBindings(o.Namespace).Create(ctx, o, metav1.CreateOptions{})
 		})
 	}
-	return fmt.Errorf("fenced.yaml has a %q", kind.Kind)
+	return nil
 }
 
 func create[T any](document string, create func(*T) (*T, error)) error {
@@ -140,7 +140,7 @@ func (c *Cluster) untilRefused(ctx context.Context, refused bool) error {
 	}
 	var last error
 	err = wait.PollUntilContextTimeout(ctx, askEvery, enforcedWithin, true, func(ctx context.Context) (bool, error) {
-		_, last = inTree.CoreV1().Pods("fenced").Create(ctx, fence.Probe("fenced", "any"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		_, last = inTree.AppsV1().ControllerRevisions(proving).Create(ctx, fence.Probe(proving, "any"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 		return fence.Denied(last) == refused, nil
 	})
 	if err != nil {

@@ -56,7 +56,7 @@ func (p *Process) Ended() <-chan struct{} { return p.done }
 func (p *Process) Stop() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s ended by itself: %w", p.cmd.Path, errors.Join(p.err, p.lastWords()))
+		return fmt.Errorf("%s ended by itself: %w", p.cmd.Path, errors.Join(p.err, p.LastWords()))
 	default:
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -68,9 +68,9 @@ func (p *Process) Stop() error {
 	return nil
 }
 
-// lastWords is the end of the log.
-func (p *Process) lastWords() error {
-	const enough = 2000
+// LastWords is the end of the log.
+func (p *Process) LastWords() error {
+	const enough = 4000
 	data, err := os.ReadFile(p.log)
 	if err != nil {
 		return err

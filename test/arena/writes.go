@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -74,7 +75,8 @@ func (r *Record) Next() ([]Write, error) {
 	return writes, nil
 }
 
-// UntilQuiet returns the writes until there was none for the given time.
+// UntilQuiet returns the writes until there was none for the given time; dry runs, by which
+// a controller proves the fence now and then, do not count.
 func (r *Record) UntilQuiet(ctx context.Context, quiet time.Duration) ([]Write, error) {
 	const looks = 4
 	tick := time.NewTicker(quiet / looks)
@@ -85,8 +87,9 @@ func (r *Record) UntilQuiet(ctx context.Context, quiet time.Duration) ([]Write, 
 		if err != nil {
 			return nil, err
 		}
-		if len(writes) > 0 {
-			all, silent = append(all, writes...), 0
+		all = append(all, writes...)
+		if slices.ContainsFunc(writes, func(w Write) bool { return !w.Dry }) {
+			silent = 0
 		}
 		select {
 		case <-tick.C:

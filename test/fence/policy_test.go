@@ -128,7 +128,7 @@ func isStoredAsItWasSent(s *stage) {
 // isNotProvenByAnotherRefusal has the probe refused by somebody else.
 func isNotProvenByAnotherRefusal(s *stage) {
 	stranger := s.as("somebody")
-	_, err := stranger.CoreV1().Pods("default").Create(s.Context(), fence.Probe("default", "web"), metav1.CreateOptions{DryRun: dry})
+	_, err := stranger.AppsV1().ControllerRevisions("default").Create(s.Context(), fence.Probe("default", "web"), metav1.CreateOptions{DryRun: dry})
 	if err == nil || fence.Denied(err) {
 		s.Errorf("somebody without permission is refused by the fence: %v", err)
 	}
@@ -162,7 +162,7 @@ func (s *stage) untilEnforced(namespace string, charge fence.Charge) {
 	inTree := s.as(fence.Account)
 	s.eventually(func() error {
 		for _, set := range setsIn(namespace) {
-			_, err := inTree.CoreV1().Pods(namespace).Create(s.Context(), fence.Probe(namespace, set.Name), metav1.CreateOptions{DryRun: dry})
+			_, err := inTree.AppsV1().ControllerRevisions(namespace).Create(s.Context(), fence.Probe(namespace, set.Name), metav1.CreateOptions{DryRun: dry})
 			if fence.Denied(err) != charge.Has(set.Name) {
 				return fmt.Errorf("a probe of %s: %w", set.Name, err)
 			}

@@ -46,7 +46,7 @@ func newStage(t *testing.T, flags ...string) *stage {
 	}
 	s.admin, err = kubernetes.NewForConfig(s.config)
 	s.must(err)
-	s.must(cluster.Fence(t.Context()))
+	s.must(cluster.Fence(t.Context(), "../../install.yaml"))
 	s.record, err = cluster.Record()
 	s.must(err)
 	return s
@@ -100,7 +100,7 @@ func (s *stage) ordinal() {
 	s.Helper()
 	stop := s.run("ordinal-controller", programOr("CONTROLLER_BIN", "../../bin/ordinal-controller"),
 		"--kubeconfig", s.cluster.Kubeconfig(arena.FencedKubeconfig), "--mode", fence.Fenced, "--namespace", arena.FencedNamespace,
-		"--leader-elect=false", "--metrics-addr=", "--health-addr=")
+		"--metrics-addr=", "--health-addr=")
 	s.Cleanup(stop)
 }
 
@@ -124,6 +124,9 @@ func (s *stage) run(log, program string, args ...string) (stop func()) {
 		if err := process.Stop(); err != nil {
 			s.Error(err)
 		}
+		if s.Failed() {
+			s.Logf("the last words of %s: %v", log, process.LastWords())
+		}
 	}
 }
 
@@ -136,7 +139,7 @@ func (s *stage) written() []arena.Write {
 	s.Helper()
 	writes, err := s.record.UntilQuiet(s.Context(), quiet)
 	s.must(err)
-	return writes
+	return withoutRepeats(writes)
 }
 
 // eventually asks ten times a second until there is nothing left to object to.

@@ -19,7 +19,7 @@ import (
 // controllers run all the time.
 func TestTakingAndGivingBackBehindTheFence(t *testing.T) {
 	s := newStage(t)
-	if err := s.cluster.Fence(t.Context()); err != nil {
+	if err := s.cluster.Fence(t.Context(), "../../install.yaml"); err != nil {
 		t.Fatal(err)
 	}
 	corpus := readCorpus(t)
@@ -70,7 +70,7 @@ func (s *stage) fenced() (stop func()) {
 	s.Helper()
 	process, err := arena.Run(context.Background(), s.cluster.Log("ordinal-controller"), programOr("CONTROLLER_BIN", "../../bin/ordinal-controller"),
 		"--kubeconfig", s.cluster.Kubeconfig(arena.FencedKubeconfig), "--mode", fence.Fenced, "--namespace", arena.FencedNamespace,
-		"--leader-elect=false", "--metrics-addr=", "--health-addr=")
+		"--metrics-addr=", "--health-addr=")
 	if err != nil {
 		s.Fatal(err)
 	}

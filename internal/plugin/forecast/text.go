@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -38,7 +39,10 @@ func (f *Forecast) String() string {
 	case quiet == len(f.Sets):
 		b.WriteString("\nNothing would be written but conditions in their status.\n")
 	case quiet > 0:
-		fmt.Fprintf(&b, "\nOf %s, nothing would be written but conditions in the status.\n", count(quiet, "other set"))
+		fmt.Fprintf(&b, "\n%s: nothing would be written but conditions in the status.\n", count(quiet, "other set"))
+	}
+	if slices.ContainsFunc(f.Sets, func(s Set) bool { return len(s.Restarted) > len(s.Healed) }) {
+		b.WriteString("\nPods that are not healed are restarted by a roll-out that is under way, whoever goes on with it.\n")
 	}
 	return b.String()
 }

@@ -2,10 +2,8 @@ package handover
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -43,21 +41,39 @@ func (h *Handover) GiveBack(ctx context.Context, targets []Target, atOnce bool) 
 	if err := h.mayGiveBack(ctx, targets, atOnce); err != nil {
 		return err
 	}
-	if !atOnce {
-		for _, t := range targets {
-			if err := h.leave(ctx, t); err != nil {
-				return err
-			}
-		}
-		if err := h.await(ctx, targets, Left, "✓ %s: Ordinal has taken back its conditions and marks"); err != nil {
-			return h.stuck(err, targets)
+	if atOnce {
+		return h.releaseAll(ctx, targets)
+	}
+	for _, t := range targets {
+		if err := h.leave(ctx, t); err != nil {
+			return err
 		}
 	}
+	there, gone, err := h.existing(ctx, targets)
+	if err != nil {
+		return err
+	}
+	if err := h.releaseAll(ctx, gone); err != nil {
+		return err
+	}
+	err = h.await(ctx, there, Left, func(t Target) error {
+		h.Screen.Say("✓ " + t.String() + ": Ordinal has taken back its conditions and marks")
+		return h.release(ctx, t)
+	})
+	if err != nil {
+		return fmt.Errorf("%w. What is not given back stays Ordinal's; the same command goes on with it, with --now it waits for nothing, and `take` undoes it", err)
+	}
+	return nil
+}
+
+func (h *Handover) releaseAll(ctx context.Context, targets []Target) error {
 	var errs []error
 	for _, t := range targets {
-		errs = append(errs, h.release(ctx, t))
+		if err := h.release(ctx, t); err != nil {
+			errs = append(errs, err)
+		}
 	}
-	return errors.Join(errs...)
+	return joined(errs)
 }
 
 // owned are the targets that are Ordinal's; of the others it says that they are not.
@@ -81,6 +97,36 @@ func (h *Handover) owned(ctx context.Context, targets []Target) ([]Target, error
 		}
 	}
 	return owned, nil
+}
+
+// existing splits targets into what exists and sets that do not: of those nothing is to be
+// taken back, and the controller does not speak of them.
+func (h *Handover) existing(ctx context.Context, targets []Target) (there, gone []Target, err error) {
+	for _, t := range targets {
+		if t.Whole() {
+			there = append(there, t)
+			continue
+		}
+		sets, err := setsOf(ctx, h.Client, t.Namespace)
+		if err != nil {
+			return nil, nil, err
+		}
+		a, b := Target{Namespace: t.Namespace}, Target{Namespace: t.Namespace}
+		for _, name := range t.Sets {
+			if slices.ContainsFunc(sets, func(set *appsv1.StatefulSet) bool { return set.Name == name }) {
+				a.Sets = append(a.Sets, name)
+			} else {
+				b.Sets = append(b.Sets, name)
+			}
+		}
+		if len(a.Sets) > 0 {
+			there = append(there, a)
+		}
+		if len(b.Sets) > 0 {
+			gone = append(gone, b)
+		}
+	}
+	return there, gone, nil
 }
 
 // mayGiveBack returns an error if that cannot be done, before anything is written.
@@ -119,15 +165,6 @@ func (h *Handover) leave(ctx context.Context, t Target) error {
 		return fmt.Errorf("telling the controller that %s is given back: %w", t, err)
 	}
 	return nil
-}
-
-// stuck says what holds of targets that were not given back in time.
-func (h *Handover) stuck(err error, targets []Target) error {
-	names := make([]string, len(targets))
-	for i, t := range targets {
-		names[i] = t.String()
-	}
-	return fmt.Errorf("%w. Still Ordinal's: %s. The same command goes on with it, with --now it waits for nothing, and `take` undoes it", err, strings.Join(names, "; "))
 }
 
 // release makes a target the in-tree controller's.

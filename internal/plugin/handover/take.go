@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -78,7 +79,10 @@ func (h *Handover) Take(ctx context.Context, targets []Target) error {
 		}
 		h.Screen.Say("✓ " + t.String() + " is labelled")
 	}
-	return h.await(ctx, targets, Taken, "✓ %s: Ordinal acts")
+	return h.await(ctx, targets, Taken, func(t Target) error {
+		h.Screen.Say("✓ " + t.String() + ": Ordinal acts")
+		return nil
+	})
 }
 
 // need asks for all rights that Take needs at once.
@@ -108,48 +112,75 @@ func (h *Handover) label(ctx context.Context, t Target) error {
 }
 
 // await reads the controller's record until it has every target where it is to be, and
-// says so of each.
-func (h *Handover) await(ctx context.Context, targets []Target, stage func(*fence.Record, Target) Stage, done string) error {
+// calls done with each. One that is stopped does not hold the others up.
+func (h *Handover) await(ctx context.Context, targets []Target, stage func(*fence.Record, Target) Stage, done func(Target) error) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	reached, stopped := map[string]bool{}, map[string]time.Time{}
+	w := waiting{left: slices.Clone(targets), stopped: map[string]time.Time{}}
 	for {
-		words := "the controller has not said anything yet"
-		i, err := install.Read(ctx, h.Client)
-		switch {
-		case err != nil:
-			words = "it cannot be seen: " + err.Error()
-		case i.Silent(time.Now()) != "":
-			words = i.Silent(time.Now())
-		}
-		for _, t := range targets {
-			if err != nil || i.Record == nil || reached[t.Namespace] {
-				continue
-			}
-			s := stage(i.Record, t)
-			if s.Done {
-				reached[t.Namespace] = true
-				h.Screen.Say(fmt.Sprintf(done, t))
-				continue
-			}
-			if words = t.String() + ": " + s.Words; !s.Stopped {
-				delete(stopped, t.Namespace)
-			} else if stopped[t.Namespace].IsZero() {
-				stopped[t.Namespace] = time.Now()
-			} else if time.Since(stopped[t.Namespace]) > patience {
-				return errors.New(words)
-			}
-		}
-		if len(reached) == len(targets) {
-			return nil
+		words := h.look(ctx, &w, stage, done)
+		if len(w.left) == 0 {
+			return joined(w.errs)
 		}
 		h.Screen.Wait(words)
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w after %s; %s", ended(ctx), h.Screen.Elapsed().Round(time.Second), words)
+			w.errs = append(w.errs, fmt.Errorf("%w after %s; %s", ended(ctx), h.Screen.Elapsed().Round(time.Second), words))
+			return joined(w.errs)
 		case <-tick.C:
 		}
 	}
+}
+
+// waiting is what await has come to.
+type waiting struct {
+	left    []Target
+	stopped map[string]time.Time // since when namespaces are
+	errs    []error
+}
+
+// look reads the record once, and returns what is waited for.
+func (h *Handover) look(ctx context.Context, w *waiting, stage func(*fence.Record, Target) Stage, done func(Target) error) string {
+	i, err := install.Read(ctx, h.Client)
+	switch {
+	case err != nil:
+		return "it cannot be seen: " + err.Error()
+	case i.Silent(time.Now()) != "":
+		return i.Silent(time.Now())
+	case i.Record == nil:
+		return "the controller has not said anything yet"
+	}
+	words := ""
+	w.left = slices.DeleteFunc(w.left, func(t Target) bool {
+		s, now := stage(i.Record, t), time.Now()
+		if s.Done {
+			if err := done(t); err != nil {
+				w.errs = append(w.errs, err)
+			}
+			return true
+		}
+		words = t.String() + ": " + s.Words
+		since, before := w.stopped[t.Namespace]
+		switch {
+		case !s.Stopped:
+			delete(w.stopped, t.Namespace)
+		case !before:
+			w.stopped[t.Namespace] = now
+		case now.Sub(since) > patience:
+			w.errs = append(w.errs, errors.New(words))
+			return true
+		}
+		return false
+	})
+	return words
+}
+
+// joined is one sentence of several errors, nil for none.
+func joined(errs []error) error {
+	if len(errs) < 2 {
+		return errors.Join(errs...)
+	}
+	return fmt.Errorf("%w; and %w", errs[0], joined(errs[1:]))
 }
 
 // ErrInterrupted is the error of a handover that the person ended.

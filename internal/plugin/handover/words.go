@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -23,9 +24,9 @@ func Taken(r *fence.Record, t Target) Stage {
 		return Stage{Words: "the controller has not seen the label yet"}
 	case n.State == fence.Stopped:
 		return Stage{Stopped: true, Words: "the controller has stopped: " + n.Why}
-	case n.State == fence.Proving:
-		return Stage{Words: "the fence is being proven" + because(n.Why)}
-	case n.State == fence.Acting && has(n.Sets, t):
+	case n.State == fence.Proving: // and writes nothing
+		return Stage{Words: cmp.Or(n.Why, "the fence is being proven")}
+	case n.State == fence.Acting && has(n.Sets, t), !t.Whole() && has(n.Sets, t) && !hasAny(n.Left, t): // others may be leaving
 		return Stage{Done: true}
 	case n.State == fence.Acting:
 		return Stage{Words: "the controller has not seen yet that the set is Ordinal's"}
@@ -39,11 +40,11 @@ func Left(r *fence.Record, t Target) Stage {
 	switch {
 	case n == nil:
 		return Stage{Words: "the controller does not speak of the namespace"}
-	case n.State == fence.Left || has(n.Left, t) && len(n.Left) > 0:
+	case len(n.Left) > 0 && has(n.Left, t):
 		return Stage{Done: true}
 	case n.State == fence.Stopped:
 		return Stage{Stopped: true, Words: "the controller has stopped: " + n.Why}
-	case n.State == fence.Leaving || n.State == fence.Acting:
+	case n.State != fence.Proving:
 		return Stage{Words: "the controller takes back its conditions and marks" + because(n.Why)}
 	}
 	return Stage{Words: fmt.Sprintf("the controller is not there yet: it is %s%s", n.State, because(n.Why))}
@@ -62,6 +63,10 @@ func has(sets []string, t Target) bool {
 		return true
 	}
 	return !t.Whole() && !slices.ContainsFunc(t.Sets, func(s string) bool { return !slices.Contains(sets, s) })
+}
+
+func hasAny(sets []string, t Target) bool {
+	return slices.ContainsFunc(sets, func(s string) bool { return s == fence.All || slices.Contains(t.Sets, s) })
 }
 
 func because(why string) string {

@@ -74,6 +74,9 @@ func Read(ctx context.Context, reader client.Reader) (*Installation, error) {
 func get(ctx context.Context, reader client.Reader, key types.NamespacedName, object client.Object, there *bool) error {
 	err := reader.Get(ctx, key, object)
 	*there = err == nil
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("this user may not see whether Ordinal is installed; ask an administrator of the cluster for: get validatingadmissionpolicies and validatingadmissionpolicybindings of the name %s", fence.Name)
+	}
 	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) || runtime.IsNotRegisteredError(err) {
 		return nil
 	}
@@ -159,6 +162,11 @@ func (i *Installation) FenceDown() string {
 	if i.Record != nil && i.Record.Mode == fence.Fenced {
 		return i.Record.Fence
 	}
+	return i.lacks()
+}
+
+// lacks says which part of the fence is not there, or not as it must be.
+func (i *Installation) lacks() string {
 	for _, part := range []struct {
 		kind string
 		Part
@@ -181,7 +189,7 @@ func (i *Installation) MayTake(now time.Time) error {
 	case !i.Here():
 		return fmt.Errorf("there is no Ordinal in this cluster; %s", Hint)
 	case !i.Policy.There || !i.Binding.There:
-		return fmt.Errorf("%s, so that nothing keeps the in-tree controller out; upgrade or install Ordinal's chart again", i.FenceDown())
+		return fmt.Errorf("%s, so that nothing keeps the in-tree controller out; upgrade or install Ordinal's chart again", i.lacks())
 	case i.Namespace == "":
 		return fmt.Errorf("the policy %s does not say in its annotation %s where Ordinal's controller runs; upgrade or install Ordinal's chart again", fence.Name, fence.NamespaceAnnotation)
 	}

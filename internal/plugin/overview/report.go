@@ -114,17 +114,21 @@ func problems(i *install.Installation, namespaces []Namespace, now time.Time) []
 	if silent := i.Silent(now); silent != "" {
 		all = append(all, silent)
 	}
-	if down := i.FenceDown(); down != "" && !i.WholeCluster() {
+	down := ""
+	if !i.WholeCluster() {
+		down = i.FenceDown()
+	}
+	if down != "" {
 		all = append(all, "the fence is down: "+down)
 	}
 	if i.Record == nil {
 		all = append(all, unread(i))
 	}
 	for _, n := range namespaces {
-		switch n.State {
-		case fence.Stopped:
+		switch {
+		case n.State == fence.Stopped && (down == "" || !strings.Contains(n.Why, down)):
 			all = append(all, fmt.Sprintf("Ordinal does not act in namespace %s: %s", n.Name, n.Why))
-		case Unseen:
+		case n.State == Unseen:
 			all = append(all, fmt.Sprintf("namespace %s is to be Ordinal's, and the controller has not said that it saw that", n.Name))
 		}
 	}

@@ -56,7 +56,7 @@ func (t *Trial) clean(ctx context.Context) error {
 	var errs []error
 	for _, o := range slices.Backward(t.made) {
 		if err := t.remove(ctx, o); err != nil {
-			left, errs = append(left, resource(o)+"/"+o.GetName()), append(errs, err)
+			left, errs = append(left, resourceOf(o)+"/"+o.GetName()), append(errs, err)
 		}
 	}
 	if len(left) > 0 {
@@ -96,9 +96,9 @@ func (t *Trial) sweep(ctx context.Context) error {
 				continue
 			}
 			if err := client.IgnoreNotFound(t.Client.Delete(ctx, o)); err != nil {
-				return fmt.Errorf("removing %s/%s, which an earlier trial has left: %w", resource(o), o.GetName(), err)
+				return fmt.Errorf("removing %s/%s, which an earlier trial has left: %w", resourceOf(o), o.GetName(), err)
 			}
-			t.Screen.Say(fmt.Sprintf("✓ %s/%s, which an earlier trial has left, is removed", resource(o), o.GetName()))
+			t.Screen.Say(fmt.Sprintf("✓ %s/%s, which an earlier trial has left, is removed", resourceOf(o), o.GetName()))
 		}
 	}
 	return nil
@@ -123,8 +123,8 @@ func objectsOf(list client.ObjectList) []client.Object {
 	return objects
 }
 
-// resource is what kubectl calls an object's kind.
-func resource(o client.Object) string {
+// resourceOf is what kubectl calls an object's kind.
+func resourceOf(o client.Object) string {
 	switch o.(type) {
 	case *admissionv1.ValidatingAdmissionPolicyBinding:
 		return "validatingadmissionpolicybinding"

@@ -4,7 +4,7 @@ import (
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	quantity "k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -66,7 +66,7 @@ func binding(policy, namespace string) *admissionv1.ValidatingAdmissionPolicyBin
 // has anything against it.
 func set(namespace string) *appsv1.StatefulSet {
 	labels := map[string]string{"app": "ordinal-preflight"}
-	little := corev1.ResourceList{corev1.ResourceCPU: quantity.MustParse("1m"), corev1.ResourceMemory: quantity.MustParse("4Mi")}
+	little := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1m"), corev1.ResourceMemory: resource.MustParse("4Mi")}
 	return &appsv1.StatefulSet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: setName},
 		Spec: appsv1.StatefulSetSpec{

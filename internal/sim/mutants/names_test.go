@@ -2,7 +2,7 @@
 
 package mutants
 
-// laterMutants break what is promised of names, of users' Services and of heal.
+// laterMutants break what is promised of names, of users' Services, of heal and of the fence.
 var laterMutants = []mutant{
 	// 1. At most one pod of an ordinal runs.
 	{
@@ -49,5 +49,19 @@ var laterMutants = []mutant{
 	}, {
 		"heal forgets what it took", "Heal shortens outages", "plan/heal.go",
 		"		if slices.Contains(p.Healed, m.ordinal) && (", "		if false && (",
+	},
+	// 15. Never two.
+	{
+		"a fence is taken for proven once one server has it", "Never two", "controller/interlock/proof.go",
+		"	if s.proving.refused < leastRefusals || now.Sub(s.first) < proofTime {", "	if false {",
+	}, {
+		"nothing is proven", "Never two", "controller/interlock/interlock.go",
+		"	case s.proof == 0:\n		return", "	case false:\n		return",
+	}, {
+		"a fence that is lost goes unnoticed", "Never two", "controller/interlock/observe.go",
+		"			i.stop(name, s, i.unproven(name))\n		}\n	}\n}", "			_, _ = name, s\n		}\n	}\n}",
+	}, {
+		"a plan that was made behind the fence is carried out without", "Never two", "controller/fenced.go",
+		"	return func(set types.NamespacedName) bool { return i.MayAct(set).Why == \"\" }", "	return nil",
 	},
 }
