@@ -186,7 +186,7 @@ bench: build intree ## Measure the StatefulSet controllers side by side: time, C
 	@bin/bench-api $(if $(ROUNDS),-rounds $(ROUNDS))
 
 .PHONY: bench-beside
-bench-beside: build ## Measure what it costs, behind the fence, that the in-tree controller runs beside (about ten minutes)
+bench-beside: build intree ## Measure what it costs, behind the fence, that the in-tree controller runs beside (about ten minutes)
 	@$(STEP) "build the benchmark" go build -o bin/bench-api ./bench/api
 	@bin/bench-api -beside $(if $(ROUNDS),-rounds $(ROUNDS))
 

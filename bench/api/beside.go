@@ -17,19 +17,20 @@ import (
 const besideExcess = 1.05
 
 // beside measures what it costs Ordinal's controller, behind the fence, that the in-tree one
-// runs beside it: that tries to write all the time, and is refused.
-func (b *bench) beside(ctx context.Context, c contender, install string) error {
+// runs beside it in a process of its own, with upstream's default flags: that tries to write
+// all the time, and is refused.
+func (b *bench) beside(ctx context.Context, c contender, inTree, install string) error {
 	fmt.Fprintf(b.out, "%s; rounds whose medians are shown: %d\n", machine.Describe(), b.rounds)
 	c.user, c.kubeconfig, c.install = arena.Fenced, arena.FencedKubeconfig, install
 	c.always = []string{"--mode", fence.Fenced, "--namespace", arena.FencedNamespace, "--metrics-addr=", "--health-addr="}
 	s := scenarios()[0]
 	var results [2][]result
 	for range b.rounds {
-		for i, whose := range []string{"none", "in-tree"} {
-			c.cluster = []string{"--statefulset-controller", whose}
+		for i, program := range []string{"", inTree} {
+			c.beside = program
 			r, err := b.measure(ctx, s, c)
 			if err != nil {
-				return fmt.Errorf("%s with --statefulset-controller %s: %w", s, whose, err)
+				return fmt.Errorf("%s with %q beside: %w", s, program, err)
 			}
 			results[i] = append(results[i], r)
 		}
@@ -63,8 +64,7 @@ func reportBeside(out io.Writer, s scenario, results [2][]result) {
 		}
 		row(phase.name, "wall, s", func(r result) float64 { return r[i].wall.Seconds() }, excess, "")
 		row(phase.name, "writes per pod", func(r result) float64 { return r[i].perPod }, excess, fmt.Sprint(with[i].refused))
-		// The in-tree controller is in the process of API server and nodes.
-		row(phase.name, "CPU of all else, s", func(r result) float64 { return r[i].cluster.Seconds() }, none, "")
+		row(phase.name, "CPU of API server, nodes …, s", func(r result) float64 { return r[i].cluster.Seconds() }, none, "")
 		row(phase.name, "Ordinal's CPU, s", func(r result) float64 { return r[i].cpu.Seconds() }, none, "")
 	}
 	row("together", "wall, s", func(r result) float64 { return r.together().wall.Seconds() }, excess, "")

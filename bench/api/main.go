@@ -65,7 +65,7 @@ type contender struct {
 	always     []string // its flags
 	lifted     []string // more of them, where limits are lifted
 	unlimited  bool     // it is measured only there
-	cluster    []string // more flags of the cluster
+	beside     string   // a program that runs beside it: the in-tree controller, fenced off
 	install    string   // the manifest with its permissions behind the fence, where that is up
 }
 
@@ -106,7 +106,7 @@ func main() {
 	}
 	run := func() error { return b.all(ctx, *only) }
 	if *beside {
-		run = func() error { return b.beside(ctx, b.contenders[1], *install) }
+		run = func() error { return b.beside(ctx, b.contenders[1], *inTree, *install) }
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -153,7 +153,7 @@ func (b *bench) all(ctx context.Context, only string) error {
 
 // measure runs a scenario under one controller, on a cluster of its own.
 func (b *bench) measure(ctx context.Context, s scenario, c contender) (r result, err error) {
-	cluster, err := arena.Start(ctx, b.ordinal, nodes, c.cluster...)
+	cluster, err := arena.Start(ctx, b.ordinal, nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +166,17 @@ func (b *bench) measure(ctx context.Context, s scenario, c contender) (r result,
 		if err := cluster.Fence(ctx, c.install); err != nil {
 			return nil, err
 		}
+	}
+	if c.beside != "" { // with upstream's default flags
+		process, err := arena.Run(ctx, cluster.Log("beside"), c.beside, "--kubeconfig", cluster.Kubeconfig(arena.InTreeKubeconfig))
+		if err != nil {
+			return nil, err
+		}
+		defer func() {
+			if stopErr := process.Stop(); stopErr != nil {
+				err = stopErr
+			}
+		}()
 	}
 	args := append([]string{"--kubeconfig", cluster.Kubeconfig(c.kubeconfig)}, c.always...)
 	if s.lifted {
