@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"ordinal.dev/ordinal/test/rig"
 )
@@ -66,10 +65,13 @@ func (s stage) taken() (string, error) {
 	return s.Try("kubectl", "get", "sts,pods,controllerrevisions", "-n", "taken", "-o", `jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.uid}{"\n"}{end}`)
 }
 
+// unchanged returns an error unless all that was there is there still.
 func (s stage) unchanged(before string) error {
 	now, err := s.taken()
-	if err == nil && now != before {
-		err = fmt.Errorf("what was taken is not as it was:\n%s\nbefore:\n%s", now, before)
+	for line := range strings.Lines(before) {
+		if err == nil && !strings.Contains(now, line) {
+			err = fmt.Errorf("%sis not there any more, of what was taken; there are\n%s", line, now)
+		}
 	}
 	return err
 }
@@ -83,14 +85,13 @@ func (s stage) giveBack() error {
 	if err := s.do("give-back", "taken"); err != nil {
 		return err
 	}
-	time.Sleep(5 * time.Second) // in which the in-tree controller looks at it again
-	if err := s.unchanged(before); err != nil {
-		return err
-	}
 	if err := s.do("kubectl", "scale", "-n", "taken", "sts/web", "--replicas=3"); err != nil {
 		return err
 	}
-	return s.do("kubectl", "rollout", "status", "-n", "taken", "sts/web", "--timeout=2m")
+	if err := s.do("kubectl", "rollout", "status", "-n", "taken", "sts/web", "--timeout=2m"); err != nil {
+		return err
+	}
+	return s.unchanged(before)
 }
 
 // tellDenied prints how often the fence has denied the in-tree controller a write. It is an

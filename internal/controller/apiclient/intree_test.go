@@ -1,4 +1,4 @@
-package plugin
+package apiclient
 
 import (
 	"net/http"
@@ -26,7 +26,7 @@ func TestEachRequestAsTheAccountMayReachAnotherAPIServer(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 
-	client, err := rest.HTTPClientFor(asAccount(&rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}))
+	client, err := rest.HTTPClientFor(AsInTree(&rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}))
 	if err != nil {
 		t.Fatal(err)
 	}
