@@ -44,24 +44,30 @@ func reportBeside(out io.Writer, s scenario, results [2][]result) {
 	fmt.Fprintf(out, "\n%s, behind the fence\n\n", s)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "phase\tfigure\talone\trounds\tin-tree beside\trounds\tratio\ttarget\tin-tree's writes, refused")
-	row := func(phase, name string, figure func(result) float64, refused string) {
+	row := func(phase, name string, figure func(result) float64, target func(ratio float64) string, refused string) {
 		ratio := figure(with) / figure(without)
-		verdict := "MISSED"
-		if ratio <= besideExcess {
-			verdict = "met"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%.2f\t%s\t%.2f\t%s\t%.3f\t≤ %.2f %s\t%s\n", phase, name, figure(without), spread(results[0], figure),
-			figure(with), spread(results[1], figure), ratio, besideExcess, verdict, refused)
+		fmt.Fprintf(w, "%s\t%s\t%.2f\t%s\t%.2f\t%s\t%.3f\t%s\t%s\n", phase, name, figure(without), spread(results[0], figure),
+			figure(with), spread(results[1], figure), ratio, target(ratio), refused)
 	}
+	excess := func(ratio float64) string {
+		if ratio <= besideExcess {
+			return fmt.Sprintf("≤ %.2f met", besideExcess)
+		}
+		return fmt.Sprintf("≤ %.2f MISSED", besideExcess)
+	}
+	none := func(float64) string { return "" }
 	for i := range without {
 		phase := without[i].phase
 		if phase.floor == 0 {
 			continue
 		}
-		row(phase.name, "wall, s", func(r result) float64 { return r[i].wall.Seconds() }, "")
-		row(phase.name, "writes per pod", func(r result) float64 { return r[i].perPod }, fmt.Sprint(with[i].refused))
+		row(phase.name, "wall, s", func(r result) float64 { return r[i].wall.Seconds() }, excess, "")
+		row(phase.name, "writes per pod", func(r result) float64 { return r[i].perPod }, excess, fmt.Sprint(with[i].refused))
+		// The in-tree controller is in the process of API server and nodes.
+		row(phase.name, "CPU of all else, s", func(r result) float64 { return r[i].cluster.Seconds() }, none, "")
+		row(phase.name, "Ordinal's CPU, s", func(r result) float64 { return r[i].cpu.Seconds() }, none, "")
 	}
-	row("together", "wall, s", func(r result) float64 { return r.together().wall.Seconds() }, "")
+	row("together", "wall, s", func(r result) float64 { return r.together().wall.Seconds() }, excess, "")
 	w.Flush()
 }
 

@@ -148,7 +148,7 @@ func (v *visit) wrote(who string) {
 	v.Helper()
 	writes, err := v.record.UntilQuiet(v.Ctx, quiet)
 	v.Must(err)
-	stored, refused := 0, 0
+	stored, failed := 0, 0
 	for _, w := range arena.WithoutRepeats(writes) {
 		switch {
 		case w.Namespace != v.Namespace || w.Dry:
@@ -157,11 +157,11 @@ func (v *visit) wrote(who string) {
 		case w.Stored():
 			stored++
 		case w.User == arena.InTree:
-			refused++
+			failed++
 		}
 	}
 	if stored == 0 {
 		v.Errorf("%s has changed nothing", who)
 	}
-	v.Logf("%s changed %d objects; %d writes of the in-tree controller were refused", who, stored, refused)
+	v.Logf("%s: %d writes; %d of the in-tree controller failed", who, stored, failed)
 }
