@@ -34,6 +34,9 @@ func TestOurScriptForArgoCDIsRight(t *testing.T) {
 		if is != want || message == "" {
 			t.Errorf("it is %s (%s), want %s; %v", is, message, want, s.Set.Object)
 		}
+		if available, why := s.condition("Available"); is == progressing && available == "False" && message != why {
+			t.Errorf("it says %q in place of %q", message, why)
+		}
 		said[is]++
 	})
 	if len(said) != 4 {

@@ -87,11 +87,17 @@ func (s *state) hasMore() bool { return s.number(0, "status", "replicas") > s.wa
 
 // is reports whether a condition is True.
 func (s *state) is(condition string) bool {
+	status, _ := s.condition(condition)
+	return status == "True"
+}
+
+// condition is a condition's status and message, empty where it is not there.
+func (s *state) condition(kind string) (status, message string) {
 	conditions, _, _ := unstructured.NestedSlice(s.Set.Object, "status", "conditions")
 	for _, c := range conditions {
-		if c := c.(map[string]any); c["type"] == condition {
-			return c["status"] == "True"
+		if c := c.(map[string]any); c["type"] == kind {
+			return c["status"].(string), c["message"].(string)
 		}
 	}
-	return false
+	return "", ""
 }
