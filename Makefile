@@ -133,6 +133,21 @@ sick: payload ## The integration tests with an API on which a tenth of the contr
 takeover: build intree ## Test that sets can be taken over from the in-tree controller, and given back
 	@$(STEP) "takeover test" go test -ldflags=-w -count=1 -timeout 10m ./test/takeover/...
 
+.PHONY: fence
+fence: build intree ## Test the fence: what it denies, and that never two controllers act at a time (about seven minutes)
+	@$(STEP) "tests of the fence" go test -ldflags=-w -v -count=1 -timeout 30m ./test/fence/...
+
+# What -X sets the version of a control plane with that is built from test/versions.
+VERSIONOF = $(shell sed -nE 's/^\s*k8s.io\/kubernetes (v[0-9.]+).*/\1/p' test/versions/$(1)/go.mod)
+VERSIONLD = -s -w $(foreach v,$(call VERSIONOF,$(1)),-X $(KUBEVAR).gitVersion=$(v) \
+  -X $(KUBEVAR).gitMajor=$(word 1,$(subst ., ,$(v:v%=%))) -X $(KUBEVAR).gitMinor=$(word 2,$(subst ., ,$(v:v%=%))))
+
+.PHONY: versions
+versions: controller ## Test on the oldest and on the newest Kubernetes that is supported, each built from its modules (a quarter of an hour the first time)
+	@$(STEP) "build Kubernetes $(call VERSIONOF,newest)" go -C test/versions/newest build -v -ldflags '$(call VERSIONLD,newest)' -o ../../../bin/newest .
+	@$(STEP) "build Kubernetes $(call VERSIONOF,oldest)" go -C test/versions/oldest build -v -ldflags '$(call VERSIONLD,oldest)' -o ../../../bin/oldest .
+	@$(STEP) "tests on both" go test -ldflags=-w -v -count=1 -timeout 10m ./test/versions
+
 .PHONY: e2e
 e2e: build image controller-image $(HELM) ## Tests on real containers; sets a running cluster aside meanwhile. Needs root
 	@$(STEP) "end-to-end tests" go test -v -count=1 -timeout 30m ./test/e2e/...
@@ -150,10 +165,14 @@ upstream: build ## Run Kubernetes' own end-to-end tests of StatefulSet on real c
 	@$(STEP) "build what pods of those tests run" bash -euc '\
 		go -C test/upstream build -ldflags "-s -w" -o ../../bin/agnhost k8s.io/kubernetes/test/images/agnhost; \
 		hack/busybox.sh'
-	@$(STEP) "upstream's tests of StatefulSet" go -C test/upstream test -v -count=1 -timeout 90m .
+	@$(STEP) "upstream's tests of StatefulSet" go -C test/upstream test -v -count=1 -timeout 90m . -args $(UPSTREAM)
+
+.PHONY: upstream-fenced
+upstream-fenced: controller-image ## The same with the in-tree controller on, and Ordinal behind the fence (about 35 minutes). Needs root
+	@$(MAKE) upstream UPSTREAM=-fenced
 
 .PHONY: test
-test: build image check unit fuzz integration sick race takeover e2e machine ## All of it; e2e and machine where the machine can run containers
+test: build image check unit fuzz integration sick race takeover fence e2e machine ## All of it; e2e and machine where the machine can run containers
 
 .PHONY: intree
 intree: deps ## Build bin/intree: upstream's StatefulSet controller alone, to compare with
@@ -165,6 +184,11 @@ bench: build intree ## Measure the StatefulSet controllers side by side: time, C
 		go build -ldflags "-s -w" -o bin/least ./bench/least; \
 		go build -o bin/bench-api ./bench/api'
 	@bin/bench-api $(if $(ROUNDS),-rounds $(ROUNDS))
+
+.PHONY: bench-beside
+bench-beside: build ## Measure what it costs, behind the fence, that the in-tree controller runs beside (about ten minutes)
+	@$(STEP) "build the benchmark" go build -o bin/bench-api ./bench/api
+	@bin/bench-api -beside $(if $(ROUNDS),-rounds $(ROUNDS))
 
 .PHONY: bench-cluster
 bench-cluster: build image ## Measure the single-machine cluster: start, roll-out, recovery, memory, CPU. Needs root

@@ -5,7 +5,7 @@
 #   hack/krew.sh VERSION URL HOMEPAGE
 #
 # URL is where the archives will be, and VERSION begins with v. All is put into bin/krew.
-# The same commit gives the same archives.
+# The same commit gives the same archives. PLATFORMS names others, or fewer.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if (($# != 3)) || [[ $1 != v* ]]; then
@@ -17,7 +17,7 @@ out=bin/krew
 rm -rf "$out"
 mkdir -p "$out"
 sed -e '/^#/d' -e "s|VERSION|$version|; s|HOMEPAGE|$homepage|" hack/krew.yaml >"$out/ordinal.yaml"
-for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64; do
+for platform in ${PLATFORMS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64}; do
   os=${platform%/*} arch=${platform#*/}
   archive=kubectl-ordinal-$os-$arch.tar.gz
   CGO_ENABLED=0 GOOS=$os GOARCH=$arch go build -trimpath \

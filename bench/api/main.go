@@ -13,6 +13,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"ordinal.dev/ordinal/bench/internal/machine"
+	"ordinal.dev/ordinal/internal/fence"
 	"ordinal.dev/ordinal/test/arena"
 )
 
@@ -63,6 +65,8 @@ type contender struct {
 	always     []string // its flags
 	lifted     []string // more of them, where limits are lifted
 	unlimited  bool     // it is measured only there
+	cluster    []string // more flags of the cluster
+	install    string   // the manifest with its permissions behind the fence, where that is up
 }
 
 func main() {
@@ -70,6 +74,8 @@ func main() {
 	ours := flag.String("controller", "bin/ordinal-controller", "Ordinal's controller")
 	inTree := flag.String("intree", "bin/intree", "the in-tree controller; empty to measure Ordinal's alone, without ratios")
 	least := flag.String("least", "bin/least", "the program that makes the writes and nothing else; empty to leave it out")
+	beside := flag.Bool("beside", false, "measure instead what it costs Ordinal's controller behind the fence that the in-tree one runs beside it")
+	install := flag.String("install", "install.yaml", "the manifest with the controller's permissions behind the fence")
 	only := flag.String("run", "", "measure only scenarios that match this regular expression")
 	rounds := flag.Int("rounds", 3, "measure each scenario so often under each controller, in turns, and show the medians")
 	limit := flag.Duration("limit", 2*time.Hour, "give up after this time")
@@ -98,7 +104,11 @@ func main() {
 			always: []string{"--namespace", namespace},
 		}},
 	}
-	if err := b.all(ctx, *only); err != nil {
+	run := func() error { return b.all(ctx, *only) }
+	if *beside {
+		run = func() error { return b.beside(ctx, b.contenders[1], *install) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -143,7 +153,7 @@ func (b *bench) all(ctx context.Context, only string) error {
 
 // measure runs a scenario under one controller, on a cluster of its own.
 func (b *bench) measure(ctx context.Context, s scenario, c contender) (r result, err error) {
-	cluster, err := arena.Start(ctx, b.ordinal, nodes)
+	cluster, err := arena.Start(ctx, b.ordinal, nodes, c.cluster...)
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +162,11 @@ func (b *bench) measure(ctx context.Context, s scenario, c contender) (r result,
 			err = stopErr
 		}
 	}()
+	if c.install != "" {
+		if err := cluster.Fence(ctx, c.install); err != nil {
+			return nil, err
+		}
+	}
 	args := append([]string{"--kubeconfig", cluster.Kubeconfig(c.kubeconfig)}, c.always...)
 	if s.lifted {
 		args = append(args, c.lifted...)
@@ -182,6 +197,11 @@ func (b *bench) measure(ctx context.Context, s scenario, c contender) (r result,
 	f, err := newFleet(ctx, admin)
 	if err != nil {
 		return nil, err
+	}
+	if c.install != "" {
+		if err := errors.Join(cluster.Take(ctx, namespace), cluster.UntilStanding(ctx, namespace, fence.Acting)); err != nil {
+			return nil, err
+		}
 	}
 	if err := f.warmUp(ctx); err != nil {
 		return nil, err

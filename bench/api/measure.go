@@ -59,6 +59,7 @@ type cost struct {
 	writes  map[string]int // by what was written, "create pods"
 	perPod  float64        // writes
 	resides int64          // bytes, at the end
+	refused int            // writes of the in-tree controller beside
 }
 
 // result is what every phase cost one controller.
@@ -103,6 +104,8 @@ type meter struct {
 	user   string
 	record *arena.Record
 	writes map[string]int // of the present phase
+	// refused counts those of the in-tree controller beside, so far.
+	refused int
 	// Directories in /proc.
 	controller, cluster string
 }
@@ -131,7 +134,7 @@ func (m *meter) phases(ctx context.Context, f *fleet, s scenario) (result, error
 func (m *meter) phase(ctx context.Context, f *fleet, p phase, names []string) (cost, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %s", patience))
 	defer cancel()
-	m.writes = map[string]int{}
+	m.writes, m.refused = map[string]int{}, 0
 	controller, cluster, err := m.cpu()
 	if err != nil {
 		return cost{}, err
@@ -147,7 +150,7 @@ func (m *meter) phase(ctx context.Context, f *fleet, p phase, names []string) (c
 	if c.cpu, c.cluster, err = m.cpu(); err != nil {
 		return cost{}, err
 	}
-	c.cpu, c.cluster, c.writes = c.cpu-controller, c.cluster-cluster, m.writes
+	c.cpu, c.cluster, c.writes, c.refused = c.cpu-controller, c.cluster-cluster, m.writes, m.refused
 	c.resides, err = machine.Resident(m.controller)
 	return c, err
 }
@@ -166,8 +169,12 @@ func (m *meter) cpu() (controller, cluster time.Duration, err error) {
 func (m *meter) settle(ctx context.Context) error {
 	writes, err := m.record.UntilQuiet(ctx, quiet)
 	for _, w := range writes {
-		if w.User == m.user && w.Namespace == namespace {
+		switch {
+		case w.Namespace != namespace || w.Dry:
+		case w.User == m.user:
 			m.count(w)
+		case w.User == arena.InTree:
+			m.refused++
 		}
 	}
 	return err

@@ -94,17 +94,20 @@ func (r *root) plugin() *cobra.Command {
 	return c
 }
 
-func (r *root) env(program string, aim func(*genericclioptions.ConfigFlags) error) plugin.Env {
+func (r *root) env(program string, aim func(*genericclioptions.ConfigFlags) (bool, error)) plugin.Env {
 	return plugin.Env{Out: r.out, Err: r.err, Program: program, Aim: aim}
 }
 
-// aim points commands for any cluster at this machine's.
-func (r *root) aim(config *genericclioptions.ConfigFlags) error {
+// aim points commands for any cluster at this machine's, and reports whether StatefulSets
+// are Ordinal's there.
+func (r *root) aim(flags *genericclioptions.ConfigFlags) (bool, error) {
 	l, err := r.layout()
 	if err != nil {
-		return err
+		return false, err
 	}
-	return aim(config, l)
+	saved, err := config.Saved(l)
+	ours := err != nil || saved.StatefulSetController == config.Ordinal // only root can read it
+	return ours, aim(flags, l)
 }
 
 func (r *root) addDataDir(c *cobra.Command) {

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -12,6 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"ordinal.dev/ordinal/internal/fence"
+	"ordinal.dev/ordinal/internal/plugin/install"
 	"ordinal.dev/ordinal/internal/version"
 )
 
@@ -52,18 +55,20 @@ type cluster struct {
 	client    client.Client
 	namespace string // that of the flags, or of the context
 	named     bool   // the flags name it
+	ours      bool   // Ordinal's controller is a part of it
 }
 
 // connect finds the cluster. Nothing is sent yet.
 func (a *access) connect() (*cluster, error) {
+	log.SetLogger(logr.Discard()) // controller-runtime complains without one
+	c := &cluster{named: *a.flags.Namespace != ""}
+	var err error
 	if a.env.Aim != nil && *a.flags.KubeConfig == "" && *a.flags.Context == "" {
-		if err := a.env.Aim(a.flags); err != nil {
+		if c.ours, err = a.env.Aim(a.flags); err != nil {
 			return nil, err
 		}
 	}
-	log.SetLogger(logr.Discard()) // controller-runtime complains without one
-	c, loader := &cluster{named: *a.flags.Namespace != ""}, a.flags.ToRawKubeConfigLoader()
-	var err error
+	loader := a.flags.ToRawKubeConfigLoader()
 	if c.namespace, _, err = loader.Namespace(); err != nil {
 		return nil, err
 	}
@@ -78,4 +83,14 @@ func (a *access) connect() (*cluster, error) {
 	c.config.QPS, c.config.Burst = 50, 100 // as kubectl
 	c.client, err = client.New(c.config, client.Options{})
 	return c, err
+}
+
+// installation is how Ordinal is installed. A cluster that it is a part of has nothing that
+// says so.
+func (c *cluster) installation(ctx context.Context) (*install.Installation, error) {
+	i, err := install.Read(ctx, c.client)
+	if err == nil && c.ours && !i.Here() {
+		i.Record = &fence.Record{Version: version.Ordinal(), Mode: fence.WholeCluster}
+	}
+	return i, err
 }

@@ -104,7 +104,7 @@ func TestCommandsOnAClusterWithoutOrdinal(t *testing.T) {
 		{"status -o xml", 1, "", "-o xml is not known: use json or yaml"},
 		{"plan sts/web", 0, "create pod web-0", ""},
 		{"plan pod/web-0", 1, "", `"pod/web-0" is not a StatefulSet: write sts/NAME`},
-		{"watch sts/web --timeout 1ms", 1, "", "not complete after"},
+		{"watch sts/web --timeout 300ms", 1, "", "not complete after"},
 		{"take here --dry-run", 0, "Now it could not be taken: there is no Ordinal in this cluster", ""},
 		{"take here --dry-run -o yaml", 0, "revisions:", ""},
 		{"take here", 1, "", "there is no Ordinal in this cluster; install it with"},

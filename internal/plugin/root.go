@@ -24,9 +24,9 @@ type Env struct {
 	Out, Err io.Writer
 	// Program is what a person types before a command.
 	Program string
-	// Aim chooses a cluster where the flags name none; nil for the one that kubectl
-	// would take.
-	Aim func(*genericclioptions.ConfigFlags) error
+	// Aim chooses a cluster where the flags name none, and reports whether Ordinal's
+	// controller is a part of it; nil for the cluster that kubectl would take.
+	Aim func(*genericclioptions.ConfigFlags) (ours bool, err error)
 }
 
 // Run is the whole program kubectl-ordinal. It returns the exit code.

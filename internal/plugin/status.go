@@ -15,7 +15,6 @@ import (
 	"ordinal.dev/ordinal/internal/fence"
 	"ordinal.dev/ordinal/internal/plan"
 	"ordinal.dev/ordinal/internal/plugin/handover"
-	"ordinal.dev/ordinal/internal/plugin/install"
 	"ordinal.dev/ordinal/internal/plugin/overview"
 )
 
@@ -101,7 +100,7 @@ func failIf(problems []string, err error) error {
 // given.
 func (c *cluster) report(ctx context.Context, namespace string) (overview.Report, fence.Charge, error) {
 	var none overview.Report
-	i, err := install.Read(ctx, c.client)
+	i, err := c.installation(ctx)
 	if err != nil {
 		return none, fence.Charge{}, err
 	}

@@ -11,7 +11,6 @@ import (
 	"ordinal.dev/ordinal/internal/plan"
 	"ordinal.dev/ordinal/internal/plugin/forecast"
 	"ordinal.dev/ordinal/internal/plugin/handover"
-	"ordinal.dev/ordinal/internal/plugin/install"
 	"ordinal.dev/ordinal/internal/plugin/terminal"
 	"ordinal.dev/ordinal/internal/signals"
 )
@@ -132,7 +131,7 @@ func (e Env) handover(ctx context.Context, c *cluster, timeout time.Duration, do
 	return signals.Until(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		i, err := install.Read(ctx, c.client)
+		i, err := c.installation(ctx)
 		if err != nil {
 			return err
 		}
@@ -163,7 +162,7 @@ func (e Env) forecast(ctx context.Context, c *cluster, targets []handover.Target
 	}
 	f.Sort()
 	text := f.String()
-	i, err := install.Read(ctx, c.client)
+	i, err := c.installation(ctx)
 	if err != nil {
 		return err
 	}

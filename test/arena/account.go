@@ -27,9 +27,9 @@ const (
 // tokenSeconds is how long the account's token is good, longer than any run.
 const tokenSeconds = 24 * 60 * 60
 
-// makeAccounts makes the account, and the other for behind the fence, which has no
+// MakeAccounts makes the account, and the other for behind the fence, which has no
 // permissions before Fence.
-func (c *Cluster) makeAccounts(ctx context.Context) error {
+func (c *Cluster) MakeAccounts(ctx context.Context) error {
 	client, err := c.client()
 	if err != nil {
 		return err

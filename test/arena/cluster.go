@@ -64,18 +64,19 @@ func Start(ctx context.Context, ordinal string, nodes int, flags ...string) (*Cl
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{ordinal: ordinal, dir: dir}
+	c, err := Prepare(dir)
+	if err != nil {
+		return nil, err
+	}
+	c.ordinal = ordinal
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(c.path("audit.yaml"), []byte(auditPolicy), 0o600); err != nil {
-		return nil, err
-	}
 	err = c.run(ctx, append([]string{"up", "--nodes", fmt.Sprintf("simulated=%d", nodes), "--statefulset-controller", "none",
-		"--audit-policy", c.path("audit.yaml"), "--audit-log", c.auditLog(), "--kubeconfig", "", "--api-port", port}, flags...)...)
+		"--audit-policy", c.AuditPolicy(), "--audit-log", c.AuditLog(), "--kubeconfig", "", "--api-port", port}, flags...)...)
 	if err == nil {
-		if err = c.makeAccounts(ctx); err != nil {
+		if err = c.MakeAccounts(ctx); err != nil {
 			err = fmt.Errorf("make the account of Ordinal's controller: %w", err)
 		}
 	}
@@ -84,6 +85,14 @@ func Start(ctx context.Context, ordinal string, nodes int, flags ...string) (*Cl
 		return nil, err
 	}
 	return c, nil
+}
+
+// Prepare prepares a directory for a cluster that somebody else starts and stops. It has to
+// record by AuditPolicy in AuditLog, to have its kubeconfigs where Admin and Config look for
+// them, and is ready after MakeAccounts.
+func Prepare(dir string) (*Cluster, error) {
+	c := &Cluster{dir: dir}
+	return c, os.WriteFile(c.AuditPolicy(), []byte(auditPolicy), 0o600)
 }
 
 // freePort is one that the cluster comes back to when it is started again.
@@ -157,7 +166,11 @@ func config(file string) (*rest.Config, error) {
 	return config, nil
 }
 
-func (c *Cluster) auditLog() string { return c.path("audit.log") }
+// AuditPolicy and AuditLog are what the API server reads and writes.
+func (c *Cluster) AuditPolicy() string { return c.path("audit.yaml") }
+
+// AuditLog is what Record reads.
+func (c *Cluster) AuditLog() string { return c.path("audit.log") }
 
 func (c *Cluster) path(elem ...string) string {
 	return filepath.Join(append([]string{c.dir}, elem...)...)

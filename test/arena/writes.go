@@ -43,7 +43,7 @@ type Record struct {
 
 // Record begins now: what was written before is not in it.
 func (c *Cluster) Record() (*Record, error) {
-	r := &Record{file: c.auditLog()}
+	r := &Record{file: c.AuditLog()}
 	_, err := r.Next()
 	return r, err
 }
@@ -127,4 +127,29 @@ func parse(line []byte) (Write, error) {
 		w.Resource += "/" + ref.Subresource
 	}
 	return w, nil
+}
+
+// WithoutRepeats leaves out what deletes a pod again that is being deleted: the API server
+// has nothing to store then, and answers with success before it asks any admission plugin.
+// Of two that overlap, the in-tree controller's counts as the repetition.
+func WithoutRepeats(writes []Write) (rest []Write) {
+	stored := func(w Write) time.Time {
+		if w.User == InTree && w.Verb == "delete" {
+			return w.Answered
+		}
+		return w.Received
+	}
+	slices.SortStableFunc(writes, func(a, b Write) int { return stored(a).Compare(stored(b)) })
+	deleted := map[string]bool{}
+	for _, w := range writes {
+		pod := w.Namespace + "/" + w.Name
+		if w.Resource == "pods" && w.Stored() {
+			if w.Verb == "delete" && deleted[pod] {
+				continue
+			}
+			deleted[pod] = w.Verb == "delete"
+		}
+		rest = append(rest, w)
+	}
+	return rest
 }

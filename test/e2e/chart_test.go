@@ -121,13 +121,18 @@ func (u *helmUser) isGivenBack(namespace string) {
 	}
 }
 
-// nothingIsLeft looks for what the chart has made, hooks included.
+// nothingIsLeft looks for what the chart has made, hooks included. Helm does not wait for
+// the pods of a Deployment that it has deleted.
 func (u *helmUser) nothingIsLeft() {
 	u.Helper()
-	out := lab.Run(u.T, "kubectl", "get", "--all-namespaces", "--ignore-not-found", "--output=name", "--selector=app.kubernetes.io/name=ordinal",
-		"clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,deployments,services,jobs,pods,poddisruptionbudgets,flowschemas,"+
-			"validatingadmissionpolicies,validatingadmissionpolicybindings")
-	if left := strings.TrimSpace(out); left != "" {
+	var left string
+	err := wait.PollUntilContextTimeout(u.Context(), time.Second, time.Minute, true, func(context.Context) (bool, error) {
+		left = strings.TrimSpace(lab.Run(u.T, "kubectl", "get", "--all-namespaces", "--ignore-not-found", "--output=name", "--selector=app.kubernetes.io/name=ordinal",
+			"clusterroles,clusterrolebindings,roles,rolebindings,serviceaccounts,deployments,services,jobs,pods,poddisruptionbudgets,flowschemas,"+
+				"validatingadmissionpolicies,validatingadmissionpolicybindings"))
+		return left == "", nil
+	})
+	if err != nil {
 		u.Errorf("helm uninstall leaves\n%s", left)
 	}
 }

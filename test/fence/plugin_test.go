@@ -44,7 +44,7 @@ func TestThePlugin(t *testing.T) {
 	s.says(0, "namespace shop: Ordinal acts", "take", "shop")
 	s.restartedBy(arena.Fenced, web)
 	s.restartedBy(arena.Fenced, db)
-	s.says(0, "namespace shop: given back", "give-back", "shop")
+	s.says(0, "namespace shop: given back", "give-back", "--all", "--yes")
 	s.restartedBy(arena.InTree, web)
 	s.restartedBy(arena.InTree, db)
 

@@ -139,7 +139,7 @@ func (s *stage) written() []arena.Write {
 	s.Helper()
 	writes, err := s.record.UntilQuiet(s.Context(), quiet)
 	s.must(err)
-	return withoutRepeats(writes)
+	return arena.WithoutRepeats(writes)
 }
 
 // eventually asks ten times a second until there is nothing left to object to.

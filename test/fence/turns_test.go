@@ -27,31 +27,6 @@ const (
 	proofTakes   = 9 * time.Second // of ten seconds, from a first probe to a last one
 )
 
-// withoutRepeats leaves out what deletes a pod again that is being deleted: the API server
-// has nothing to store then, and answers with success before it asks any admission plugin.
-// Of two that overlap, the in-tree controller's counts as the repetition.
-func withoutRepeats(writes []arena.Write) (rest []arena.Write) {
-	stored := func(w arena.Write) time.Time {
-		if w.User == arena.InTree && w.Verb == "delete" {
-			return w.Answered
-		}
-		return w.Received
-	}
-	slices.SortStableFunc(writes, func(a, b arena.Write) int { return stored(a).Compare(stored(b)) })
-	deleted := map[string]bool{}
-	for _, w := range writes {
-		pod := w.Namespace + "/" + w.Name
-		if w.Resource == "pods" && w.Stored() {
-			if w.Verb == "delete" && deleted[pod] {
-				continue
-			}
-			deleted[pod] = w.Verb == "delete"
-		}
-		rest = append(rest, w)
-	}
-	return rest
-}
-
 // A gap is when the fence is down.
 type gap struct{ lost, restored time.Time }
 

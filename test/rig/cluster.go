@@ -20,8 +20,9 @@ import (
 // A Cluster is a data directory and the program that works on it.
 type Cluster struct {
 	Binary string
-	Dir    string // "" is the program's own default
-	Path   string // the PATH it runs with, "" is this process's
+	Dir    string   // "" is the program's own default
+	Path   string   // the PATH it runs with, "" is this process's
+	Flags  []string // of its first start
 }
 
 // Command is a command of the program, not started yet.
@@ -58,7 +59,7 @@ func (c Cluster) Run(t *testing.T, args ...string) string {
 // Up starts the cluster, with what containers need to run the counter under
 // each of the given names.
 func (c Cluster) Up(images ...string) error {
-	if out, err := c.Try("up", "--kubeconfig", ""); err != nil {
+	if out, err := c.Try(append([]string{"up", "--kubeconfig", ""}, c.Flags...)...); err != nil {
 		return fmt.Errorf("ordinal up: %w\n%s", err, out)
 	}
 	for _, image := range images {

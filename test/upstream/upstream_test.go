@@ -60,8 +60,16 @@ func TestMain(m *testing.M) {
 
 // testOn starts the cluster, with the images that the tests name, and runs them.
 func testOn(c rig.Cluster, m *testing.M) (int, error) {
+	if *fenced {
+		c.Flags = []string{"--statefulset-controller", "in-tree"}
+	}
 	if err := c.Up(); err != nil {
 		return 0, err
+	}
+	if *fenced {
+		if err := install(c); err != nil {
+			return 0, err
+		}
 	}
 	archive := filepath.Join(c.Dir, "images.tar")
 	if err := writeImages(archive); err != nil {
@@ -79,7 +87,11 @@ func testOn(c rig.Cluster, m *testing.M) (int, error) {
 	framework.TestContext.KubeConfig = filepath.Join(c.Dir, "kubeconfig")
 	framework.AfterReadingAllFlags(&framework.TestContext) // after which nodes are kept
 	ginkgo.ReportAfterEach(tell)
-	return m.Run(), nil
+	code := m.Run()
+	if *fenced {
+		return code, tellDenied(c)
+	}
+	return code, nil
 }
 
 // tell prints a line for a test, since they take half a minute on average.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ func (r request) render() (map[string]string, error) {
 	if release, ok := values["Release"].(map[string]any); ok && r.by != "" {
 		release["Service"] = r.by
 	}
-	files, err := (engine.Engine{Strict: true}).Render(chart, values)
+	files, err := (engine.Engine{Strict: true}).RenderWithContext(context.Background(), chart, values)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 // changes has each value of the chart: what it is set to, and what of which object says so
@@ -19,7 +21,7 @@ var changes = []struct{ value, set, object, says string }{
 	{"replicas", "replicas: 3", deployment, "replicas: 3"},
 	{"controller.workers", "controller: {workers: 32}", deployment, "--workers=32"},
 	{"controller.qps", "controller: {qps: 12.5}", deployment, "--qps=12.5"},
-	{"controller.disable", "controller: {disable: [a, b]}", deployment, "--disable=a,b"},
+	{"controller.disable", "controller: {disable: [heal, back-off]}", deployment, "--disable=heal,back-off"},
 	{"controller.verbosity", "controller: {verbosity: 2}", deployment, "--verbosity=2"},
 	{"controller.extraArgs", "controller: {extraArgs: [--leader-elect=false]}", deployment, "- --leader-elect=false"},
 	{"resources", "resources: {requests: {cpu: 100m}}", deployment, "cpu: 100m"},
@@ -90,6 +92,18 @@ func TestEachValueIsTested(t *testing.T) {
 	}
 }
 
+// A name that the controller refuses would be told by a pod that does not start.
+func TestAllThatCanBeDisabledMayBe(t *testing.T) {
+	var names []string
+	for _, feature := range plan.Features() {
+		names = append(names, string(feature))
+	}
+	all := strings.Join(names, ",")
+	if text := rendered(t, "controller: {disable: ["+all+"]}").text(t, deployment); !strings.Contains(text, "--disable="+all) {
+		t.Errorf("%s cannot be switched off:\n%s", all, text)
+	}
+}
+
 func TestNonsenseIsRefusedInWords(t *testing.T) {
 	for values, wanted := range map[string][]string{
 		"mode: both":                          {"mode", "'fenced', 'whole-cluster'"},
@@ -103,6 +117,7 @@ func TestNonsenseIsRefusedInWords(t *testing.T) {
 		"image: {repository: 'o@sha256:0'}":   {"repository", "does not match pattern"},
 		"image: {pullPolicy: Sometimes}":      {"pullPolicy", "'IfNotPresent'"},
 		"controller: {qps: 0}":                {"qps"},
+		"controller: {disable: [everything]}": {"disable", "value must be one of", "'heal'"},
 		"controller: {verbosity: 9}":          {"verbosity", "maximum"},
 		"controller: {extraArgs: [x]}":        {"extraArgs", "does not match pattern"},
 		"networkPolicy: {apiServerPorts: []}": {"apiServerPorts", "minItems"},

@@ -39,12 +39,21 @@ func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Requ
 	return requests(object.GetNamespace(), []string{object.GetName()})
 }
 
-// setsOfPod are the pod's own sets, those of its governing Service, and those whose
-// governing Service selects by labels that the pod has.
+// setsOfPod are the pod's own sets, those of its governing Service or of that of its sets,
+// and those whose governing Service selects by labels that the pod has.
 func (c *Cache) setsOfPod(pod *corev1.Pod) []reconcile.Request {
 	all := requests(pod.Namespace, podSets(pod))
-	if pod.Spec.Subdomain != "" {
-		for _, sharer := range c.sets(byGoverning, pod.Namespace+"/"+pod.Spec.Subdomain) {
+	services := []string{pod.Spec.Subdomain}
+	for _, own := range all {
+		if set, known := c.Object(kinds.Set, own.NamespacedName).(*appsv1.StatefulSet); known {
+			services = append(services, set.Spec.ServiceName)
+		}
+	}
+	for _, service := range slices.Compact(services) {
+		if service == "" {
+			continue
+		}
+		for _, sharer := range c.sets(byGoverning, pod.Namespace+"/"+service) {
 			if !slices.Contains(all, sharer) {
 				all = append(all, sharer)
 			}

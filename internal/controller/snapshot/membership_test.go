@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -28,6 +29,31 @@ func TestAPodConcernsTheSetsOfItsOwnerAndOfItsName(t *testing.T) {
 		got := podSets(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: test.pod, OwnerReferences: test.owners}})
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s of %v (-want +got):\n%s", test.pod, test.owners, diff)
+		}
+	}
+}
+
+// One that was adopted names no Service, and what its set's Service selects by follows from
+// its labels all the same.
+func TestAPodConcernsTheSetsThatShareTheServiceOfItsSet(t *testing.T) {
+	c := NewEmptyCache()
+	for _, name := range []string{"web", "db", "other"} {
+		set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Spec: appsv1.StatefulSetSpec{ServiceName: "peers"}}
+		if name == "other" {
+			set.Spec.ServiceName = name
+		}
+		if _, err := c.Observe(set, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, subdomain := range []string{"", "peers", "gone"} {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web-0"}, Spec: corev1.PodSpec{Subdomain: subdomain}}
+		var got []string
+		for _, set := range c.SetsOf(t.Context(), pod) {
+			got = append(got, set.Name)
+		}
+		if diff := cmp.Diff([]string{"web", "db"}, got); diff != "" {
+			t.Errorf("subdomain %q (-want +got):\n%s", subdomain, diff)
 		}
 	}
 }

@@ -44,28 +44,28 @@ func Of(s plan.Snapshot, p plan.Plan) Set {
 	return set
 }
 
-func (set *Set) count(actions []plan.Action, healed []int) {
+func (s *Set) count(actions []plan.Action, healed []int) {
 	for _, a := range actions {
-		set.count(a.Needs, healed)
+		s.count(a.Needs, healed)
 		name := a.Object.GetName()
 		switch a.Kind() {
 		case "pod":
 			if _, ordinal, ok := identity.Parse(name); a.Verb == plan.Delete {
-				set.Restarted = append(set.Restarted, name)
+				s.Restarted = append(s.Restarted, name)
 				if ok && slices.Contains(healed, ordinal) {
-					set.Healed = append(set.Healed, name)
+					s.Healed = append(s.Healed, name)
 				}
 			}
 		case "revision":
 			if a.Verb == plan.Create {
-				set.Revisions = append(set.Revisions, name)
+				s.Revisions = append(s.Revisions, name)
 			}
 		case "service":
 			if service, ok := a.Object.(*corev1.Service); ok && a.Verb == plan.Create {
-				set.Services = append(set.Services, service.Name)
+				s.Services = append(s.Services, service.Name)
 			}
 		}
-		set.Changes = append(set.Changes, a.String())
+		s.Changes = append(s.Changes, a.String())
 	}
 }
 

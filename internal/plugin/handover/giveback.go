@@ -145,10 +145,10 @@ func (h *Handover) mayGiveBack(ctx context.Context, targets []Target, atOnce boo
 	}
 	why := h.Installation.Silent(time.Now())
 	switch {
-	case h.Installation.Namespace == "":
-		why = "there is no controller in this cluster"
 	case h.Installation.WholeCluster():
 		why = fmt.Sprintf("the controller runs in mode %s and goes on whatever the label says", fence.WholeCluster)
+	case h.Installation.Namespace == "":
+		why = "there is no controller in this cluster"
 	}
 	if why != "" {
 		return fmt.Errorf("%s, so nobody takes back Ordinal's conditions and marks; to give back without that, which harms nothing: --now", why)

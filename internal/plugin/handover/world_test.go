@@ -94,7 +94,8 @@ func (w *world) said(n *corev1.Namespace) (fence.NamespaceRecord, bool) {
 func (w *world) create(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 	if review, ok := o.(*authorizationv1.SelfSubjectAccessReview); ok {
 		a := review.Spec.ResourceAttributes
-		review.Status.Allowed = a.Verb+" "+a.Resource != w.denied
+		// The chart's role for its last hook allows to delete one RoleBinding by its name.
+		review.Status.Allowed = a.Verb+" "+a.Resource != w.denied && (a.Verb != "delete" || a.Name == install.Binding)
 		return nil
 	}
 	return c.Create(ctx, o, opts...)

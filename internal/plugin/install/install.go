@@ -185,7 +185,7 @@ func (i *Installation) lacks() string {
 func (i *Installation) MayTake(now time.Time) error {
 	switch {
 	case i.WholeCluster():
-		return fmt.Errorf("the controller in namespace %s runs in mode %s: all sets are Ordinal's without being taken", i.Namespace, fence.WholeCluster)
+		return fmt.Errorf("the controller of Ordinal runs in mode %s here: all sets are Ordinal's without being taken", fence.WholeCluster)
 	case !i.Here():
 		return fmt.Errorf("there is no Ordinal in this cluster; %s", Hint)
 	case !i.Policy.There || !i.Binding.There:

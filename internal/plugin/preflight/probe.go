@@ -48,7 +48,7 @@ func (t *Trial) prove(ctx context.Context) error {
 			t.seen.Said = "a write was accepted"
 		}
 		refusedSince = time.Time{}
-		t.Screen.Wait("the policy is to be in force: " + t.seen.Said)
+		t.Screen.Wait("the policy is not in force yet: " + t.seen.Said)
 		return false, nil
 	})
 	switch {

@@ -10,7 +10,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/fence"
@@ -47,6 +46,9 @@ type Trial struct {
 	made []client.Object // to be removed, the last first
 	seen Observations
 }
+
+// errInterrupted is of a trial that the person ended.
+var errInterrupted = errors.New("interrupted")
 
 // errEnds ends a trial with what was seen so far.
 var errEnds = errors.New("the trial has its verdict")
@@ -85,7 +87,7 @@ func (t *Trial) lookAtServer(context.Context) error {
 	if t.seen.Version, t.seen.Served, err = t.Server(); err != nil {
 		return fmt.Errorf("the cluster cannot be reached: %w", err)
 	}
-	if v, err := version.ParseGeneric(t.seen.Version); !t.seen.Served || err == nil && v.LessThan(oldest) {
+	if !t.seen.Served {
 		return errEnds
 	}
 	t.Screen.Say(fmt.Sprintf("✓ Kubernetes %s serves admission policies", t.seen.Version))
@@ -219,7 +221,7 @@ func (t *Trial) poll(ctx context.Context, atMost time.Duration, look func() (boo
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("interrupted: %w", ctx.Err())
+			return errInterrupted
 		case <-tick.C:
 		}
 	}

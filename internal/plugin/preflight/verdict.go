@@ -79,7 +79,7 @@ func Judge(o Observations) Verdict {
 		return Verdict{Result: result, Sentence: fmt.Sprintf("The fence cannot hold in this cluster: "+format, args...), Advice: advice}
 	}
 	switch v, err := version.ParseGeneric(o.Version); {
-	case err == nil && v.LessThan(oldest):
+	case !o.Served && err == nil && v.LessThan(oldest):
 		return no(TooOld, emptyRole, "it is Kubernetes %s, and admission policies are in it from 1.30 on", o.Version)
 	case !o.Served:
 		return no(NotServed, emptyRole, "its API server, of Kubernetes %s, does not serve admission policies (admissionregistration.k8s.io/v1)", o.Version)

@@ -17,7 +17,8 @@ func TestVerdicts(t *testing.T) {
 		says   string
 		advice string
 	}{
-		{Observations{Version: "v1.29.4", Served: true}, TooOld, "it is Kubernetes v1.29.4, and admission policies are in it from 1.30 on", "system:controller:statefulset-controller emptied"},
+		{Observations{Version: "v1.29.4"}, TooOld, "it is Kubernetes v1.29.4, and admission policies are in it from 1.30 on", "system:controller:statefulset-controller emptied"},
+		{Observations{Version: "v0.0.0-built-without-one", Served: true, InForce: true, Beyond: both}, Holds, "", ""},
 		{Observations{Version: "v1.30.0"}, NotServed, "does not serve admission policies", "mode whole-cluster"},
 		{Observations{Version: "v1.33.1-eks-1", Served: true, PolicyRefused: "no such function"}, PolicyRefused, "does not accept the policy: no such function", "mode whole-cluster"},
 		{Observations{Version: "v1.33.1", Served: true, NoImpersonation: "impersonating system identities"}, NoImpersonation, "lets nobody act as " + fence.Account, "mode whole-cluster"},
