@@ -168,7 +168,7 @@ upstream: build ## Run Kubernetes' own end-to-end tests of StatefulSet on real c
 	@$(STEP) "upstream's tests of StatefulSet" go -C test/upstream test -v -count=1 -timeout 90m . -args $(UPSTREAM)
 
 .PHONY: upstream-fenced
-upstream-fenced: controller-image ## The same with the in-tree controller on, and Ordinal behind the fence (about 35 minutes). Needs root
+upstream-fenced: controller-image $(HELM) ## The same with the in-tree controller on, and Ordinal behind the fence (about 35 minutes). Needs root
 	@$(MAKE) upstream UPSTREAM=-fenced
 
 .PHONY: test

@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/internal/controller/apiclient"
 	"ordinal.dev/ordinal/internal/controller/interlock"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/controller/report"
@@ -49,11 +50,9 @@ func newProber(config *rest.Config) (*prober, error) {
 	if err != nil {
 		return nil, err
 	}
-	as := rest.CopyConfig(config)
-	as.Impersonate.UserName = fence.Account
 	p := &prober{}
 	if p.own, err = client.New(config, client.Options{Scheme: scheme, Mapper: mapper}); err == nil {
-		p.intruder, err = client.New(as, client.Options{Scheme: scheme, Mapper: mapper})
+		p.intruder, err = client.New(apiclient.AsInTree(config), client.Options{Scheme: scheme, Mapper: mapper})
 	}
 	return p, err
 }

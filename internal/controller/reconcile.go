@@ -51,6 +51,7 @@ type cache interface {
 	snapshot.View
 	snapshot.Seen
 	Gone(ctx context.Context, set types.NamespacedName) (*appsv1.StatefulSet, error)
+	InTheWay(set types.NamespacedName, pods []string)
 }
 
 func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Metrics) *reconciler {
@@ -187,6 +188,7 @@ func (s *setSync) makePlan(context.Context) (ended bool, err error) {
 	s.recall(&s.snapshot, s.memory)
 	s.memory.report.Planned(s.memory.pending.Taken(s.snapshot.Now))
 	s.plan = plan.Make(s.snapshot)
+	s.cache.InTheWay(s.key, s.plan.InTheWay)
 	s.metrics.Planned(s.key, s.snapshot.Set, &s.plan, s.clock.Since(s.snapshot.Now))
 	return false, nil
 }

@@ -12,7 +12,7 @@ import (
 // A Plan is what to do now, and what to say about it.
 type Plan struct {
 	// Actions are independent of each other, except that revisions come first
-	// and nothing else is done if one of them fails.
+	// and no pod is written if one of them fails.
 	Actions []Action
 	// Waits say what keeps the set from its goal, the most important first.
 	Waits []Wait
@@ -29,6 +29,9 @@ type Plan struct {
 	// why pods do not start, and nothing else follows from them. They may grow old, and
 	// looking at them again is nothing that a plan asks for.
 	Asks []Ask
+	// InTheWay are pods that are no members, and by which labels the governing Service
+	// selects follows from what becomes of them.
+	InTheWay []string
 	// MaxUnavailable is the update budget, Unavailable how many of the wanted
 	// pods are not available; for metrics.
 	MaxUnavailable, Unavailable int

@@ -245,6 +245,9 @@ func (p *planner) stranger(by map[string]string, members []*appsv1.StatefulSet) 
 			name = pod.Name
 		}
 	}
+	if name != "" && !slices.Contains(p.plan.InTheWay, name) {
+		p.plan.InTheWay = append(p.plan.InTheWay, name)
+	}
 	return name
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 )
@@ -148,6 +149,21 @@ func TestAClusterThatIsNotThereIsOneSentence(t *testing.T) {
 		var out, errs bytes.Buffer
 		if code := Run(t.Context(), strings.Fields(command), os.Stdin, &out, &errs); code != 1 || !strings.Contains(errs.String(), "no kubeconfig names one") || strings.Count(errs.String(), "\n") != 1 {
 			t.Errorf("%s: exit %d, %q, %q", command, code, &out, &errs)
+		}
+	}
+}
+
+func TestAClusterThatOrdinalIsAPartOfNeedsNoRecord(t *testing.T) {
+	serve(t, withSets())
+	for _, ours := range []bool{true, false} {
+		var out bytes.Buffer
+		c := Root(Env{Out: &out, Err: &out, Program: "ordinal", Aim: func(*genericclioptions.ConfigFlags) (bool, error) { return ours, nil }})
+		c.SetArgs([]string{"status", "sts/web"})
+		if err := c.ExecuteContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), "Ordinal's, as all sets of this cluster"); got != ours {
+			t.Errorf("ours: %t, and said:\n%s", ours, &out)
 		}
 	}
 }

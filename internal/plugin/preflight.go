@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -11,10 +10,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"ordinal.dev/ordinal/internal/fence"
+	"ordinal.dev/ordinal/internal/controller/apiclient"
 	"ordinal.dev/ordinal/internal/plugin/preflight"
 	"ordinal.dev/ordinal/internal/plugin/terminal"
 	"ordinal.dev/ordinal/internal/signals"
@@ -53,7 +51,7 @@ it is removed again. The exit code is 0 if the fence can hold, and 1 if not.`,
 }
 
 func (e Env) preflight(ctx context.Context, c *cluster, patience time.Duration, out output) error {
-	account, err := client.New(asAccount(c.config), client.Options{})
+	account, err := client.New(apiclient.AsInTree(c.config), client.Options{})
 	if err != nil {
 		return err
 	}
@@ -78,26 +76,6 @@ func (e Env) preflight(ctx context.Context, c *cluster, patience time.Duration, 
 	}
 	return err
 }
-
-// asAccount acts as the in-tree controller's account. Each request has a connection of its
-// own: a cluster may have several API servers behind one address, and one connection would
-// ask one of them alone.
-func asAccount(config *rest.Config) *rest.Config {
-	config = rest.CopyConfig(config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: fence.Account}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return roundTrip(func(r *http.Request) (*http.Response, error) {
-			r = r.Clone(r.Context())
-			r.Close = true
-			return next.RoundTrip(r)
-		})
-	})
-	return config
-}
-
-type roundTrip func(*http.Request) (*http.Response, error)
-
-func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // server says the API server's version, and whether it serves admission policies.
 func (c *cluster) server() (version string, served bool, err error) {

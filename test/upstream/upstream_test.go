@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -66,17 +67,17 @@ func testOn(c rig.Cluster, m *testing.M) (int, error) {
 	if err := c.Up(); err != nil {
 		return 0, err
 	}
-	if *fenced {
-		if err := install(c); err != nil {
-			return 0, err
-		}
-	}
 	archive := filepath.Join(c.Dir, "images.tar")
 	if err := writeImages(archive); err != nil {
 		return 0, err
 	}
 	if out, err := c.Try("load", archive); err != nil {
 		return 0, fmt.Errorf("ordinal load: %w\n%s", err, out)
+	}
+	if *fenced {
+		if err := (stage{c}).install(); err != nil {
+			return 0, err
+		}
 	}
 	// The tests want one program for kubectl, and no arguments.
 	kubectl := filepath.Join(c.Dir, "kubectl")
@@ -89,7 +90,7 @@ func testOn(c rig.Cluster, m *testing.M) (int, error) {
 	ginkgo.ReportAfterEach(tell)
 	code := m.Run()
 	if *fenced {
-		return code, tellDenied(c)
+		return code, errors.Join(stage{c}.tellDenied(), stage{c}.giveBack())
 	}
 	return code, nil
 }

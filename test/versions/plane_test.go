@@ -72,7 +72,7 @@ func startPlane(t *testing.T, program string) *plane {
 	})
 	p.run("kube-controller-manager", "--kubeconfig", p.Kubeconfig(arena.InTreeKubeconfig), "--use-service-account-credentials",
 		"--service-account-private-key-file", p.pki.Key(serviceAccount), "--root-ca-file", p.pki.Cert(authority),
-		"--leader-elect=false", "--secure-port=0")
+		"--leader-elect=false", "--secure-port=0", "--flex-volume-plugin-dir", filepath.Join(p.dir, "flex"))
 	p.run("kube-scheduler", "--kubeconfig", p.Kubeconfig(scheduler), "--leader-elect=false", "--secure-port=0")
 	p.simulateNodes(config)
 	p.must(p.MakeAccounts(t.Context()))

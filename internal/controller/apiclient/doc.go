@@ -5,6 +5,8 @@
 //   - restclients.go: REST clients whose answers are decoded selectively, and the caches
 //     that are filled by them.
 //   - metadataonly.go: writes of whose answers only the metadata are asked for.
+//   - follow.go: namespaces and admission policies, followed and not kept.
+//   - intree.go: requests as the in-tree controller's account.
 //   - restored.go: a store that was restored from a backup ends the controller.
 //
 // The package knows the kinds and nothing about StatefulSets.

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -28,11 +29,14 @@ const (
 // Cache reads from the informers' stores, without copying.
 type Cache struct {
 	stores map[kinds.Kind]toolscache.Indexer
+
+	mu       sync.Mutex
+	inTheWay map[types.NamespacedName][]string // pods that are no members, by the sets that they are in the way of
 }
 
 // NewCache starts the informers and adds the indexes.
 func NewCache(ctx context.Context, informers cache.Cache) (*Cache, error) {
-	c := &Cache{stores: map[kinds.Kind]toolscache.Indexer{}}
+	c := &Cache{stores: map[kinds.Kind]toolscache.Indexer{}, inTheWay: map[types.NamespacedName][]string{}}
 	for _, object := range kinds.Watched() {
 		informer, err := informers.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 		if err != nil {
@@ -53,7 +57,7 @@ func NewCache(ctx context.Context, informers cache.Cache) (*Cache, error) {
 // NewEmptyCache is a cache without informers, which its owner fills: see Replace and
 // Observe.
 func NewEmptyCache() *Cache {
-	c := &Cache{stores: map[kinds.Kind]toolscache.Indexer{}}
+	c := &Cache{stores: map[kinds.Kind]toolscache.Indexer{}, inTheWay: map[types.NamespacedName][]string{}}
 	for _, object := range kinds.Watched() {
 		all := indexers(object)
 		all[toolscache.NamespaceIndex] = toolscache.MetaNamespaceIndexFunc

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -19,7 +20,8 @@ import (
 // SetsOf names the sets that a change of the object may concern: of a claim
 // those whose it may be by its name, of a revision without an owner every set of
 // the namespace, since its selector may match; of a pod its set, and those whose governing
-// Service selects by labels that it may have, too; of a Service those that name it, and
+// Service selects by labels that it may have, too, or would if it were not for this pod; of a
+// Service those that name it, and
 // those that are gone while their pods own it.
 func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Request {
 	switch object := object.(type) {
@@ -59,7 +61,31 @@ func (c *Cache) setsOfPod(pod *corev1.Pod) []reconcile.Request {
 			}
 		}
 	}
-	return append(all, c.selecting(pod)...)
+	return append(append(all, c.selecting(pod)...), c.hindered(pod)...)
+}
+
+// InTheWay notes the pods that are in the way of a set's Service, though they are none of
+// its members: a change of one concerns the set from now on.
+func (c *Cache) InTheWay(set types.NamespacedName, pods []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(pods) == 0 {
+		delete(c.inTheWay, set)
+	} else {
+		c.inTheWay[set] = pods
+	}
+}
+
+// hindered are the sets that a pod is in the way of.
+func (c *Cache) hindered(pod *corev1.Pod) (all []reconcile.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for set, pods := range c.inTheWay { // hardly ever any
+		if set.Namespace == pod.Namespace && slices.Contains(pods, pod.Name) {
+			all = append(all, reconcile.Request{NamespacedName: set})
+		}
+	}
+	return all
 }
 
 // SharersOf names the other sets with the same governing Service.

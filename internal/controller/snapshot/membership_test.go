@@ -1,13 +1,16 @@
 package snapshot
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
 func TestAPodConcernsTheSetsOfItsOwnerAndOfItsName(t *testing.T) {
@@ -55,5 +58,23 @@ func TestAPodConcernsTheSetsThatShareTheServiceOfItsSet(t *testing.T) {
 		if diff := cmp.Diff([]string{"web", "db"}, got); diff != "" {
 			t.Errorf("subdomain %q (-want +got):\n%s", subdomain, diff)
 		}
+	}
+}
+
+// Once it is gone, there may be labels for a Service.
+func TestAPodConcernsTheSetsThatItIsInTheWayOf(t *testing.T) {
+	c := NewEmptyCache()
+	web := types.NamespacedName{Namespace: "default", Name: "web"}
+	concerned := func(namespace, name string) bool {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+		return slices.Contains(c.SetsOf(t.Context(), pod), reconcile.Request{NamespacedName: web})
+	}
+	c.InTheWay(web, []string{"job-x", "job-y"})
+	if !concerned("default", "job-y") || concerned("other", "job-y") || concerned("default", "job-z") {
+		t.Error("the set is concerned by pods in its way, and by no others")
+	}
+	c.InTheWay(web, nil)
+	if concerned("default", "job-y") {
+		t.Error("it is in the way no more")
 	}
 }
