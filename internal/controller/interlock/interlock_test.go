@@ -151,7 +151,7 @@ func TestWithoutPermissionNothingIsActedOn(t *testing.T) {
 	s.pass(time.Minute)
 	s.acts("db/web", false)
 	s.mayNot = nil
-	s.pass(11 * time.Second)
+	s.pass(failedEvery + proofTime)
 	s.acts("db/web", true)
 }
 

@@ -19,6 +19,9 @@ const (
 	proofTime = 10 * time.Second
 	// proofEvery is how often they are made meanwhile.
 	proofEvery = time.Second
+	// failedEvery is how often they are made where something else is in the way, such as a
+	// RoleBinding that is missing.
+	failedEvery = 5 * time.Second
 	// leastRefusals is how many there have to be, should they take long.
 	leastRefusals = 5
 	// checkEvery is how often one is made of what is proven: an API server that is started
@@ -150,6 +153,9 @@ func (i *Interlock) conclude(namespace string, sets []string, result string, err
 		i.stop(namespace, s, fmt.Sprintf("the fence cannot be proven in namespace %s: %v", namespace, err))
 	}
 	s.next = now.Add(proofEvery)
+	if result == Failed {
+		s.next = now.Add(failedEvery)
+	}
 }
 
 // refused counts a refusal, and concludes that the fence is proven when it is.
