@@ -93,7 +93,7 @@ func (j *judge) isHealing(v *view, name string, uid types.UID) bool {
 	case pod.DeletionTimestamp != nil:
 		return pod.UID == uid && v.now.Before(pod.DeletionTimestamp.Add(healPause))
 	default:
-		return pod.UID != uid && v.mayStillStart(pod)
+		return pod.UID != uid && v.owns(pod) && v.mayStillStart(pod) // it may have been released since
 	}
 }
 

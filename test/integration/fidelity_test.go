@@ -28,7 +28,7 @@ const (
 	fidelityLength = 60
 	// settleTime is how long the controllers of the real server may take until
 	// both servers hold the same.
-	settleTime = 15 * time.Second
+	settleTime = 45 * time.Second
 )
 
 // TestTheSimulatedServerAnswersAsTheRealOne sends the same random requests to the
