@@ -134,7 +134,7 @@ takeover: build intree ## Test that sets can be taken over from the in-tree cont
 	@$(STEP) "takeover test" go test -ldflags=-w -count=1 -timeout 10m ./test/takeover/...
 
 .PHONY: fence
-fence: build intree ## Test the fence: what it denies, and that never two controllers act at a time (about seven minutes)
+fence: build intree $(HELM) ## Test the fence: what it denies, that never two controllers act at a time, and what people use on sets (about nine minutes)
 	@$(STEP) "tests of the fence" go test -ldflags=-w -v -count=1 -timeout 30m ./test/fence/...
 
 # What -X sets the version of a control plane with that is built from test/versions.
