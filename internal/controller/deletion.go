@@ -24,7 +24,7 @@ func (s *setSync) bury(ctx context.Context) error {
 	if !left && err == nil {
 		s.memories.forget(s.key)
 	}
-	s.cache.InTheWay(s.key, nil)
+	s.cache.Considers(s.key, nil)
 	s.metrics.Forget(s.key)
 	s.admission.End(s.key, s.clock.Now())
 	return err

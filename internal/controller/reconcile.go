@@ -51,7 +51,7 @@ type cache interface {
 	snapshot.View
 	snapshot.Seen
 	Gone(ctx context.Context, set types.NamespacedName) (*appsv1.StatefulSet, error)
-	InTheWay(set types.NamespacedName, pods []string)
+	Considers(set types.NamespacedName, labels []map[string]string)
 }
 
 func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Metrics) *reconciler {
@@ -188,7 +188,7 @@ func (s *setSync) makePlan(context.Context) (ended bool, err error) {
 	s.recall(&s.snapshot, s.memory)
 	s.memory.report.Planned(s.memory.pending.Taken(s.snapshot.Now))
 	s.plan = plan.Make(s.snapshot)
-	s.cache.InTheWay(s.key, s.plan.InTheWay)
+	s.cache.Considers(s.key, s.plan.Considered)
 	s.metrics.Planned(s.key, s.snapshot.Set, &s.plan, s.clock.Since(s.snapshot.Now))
 	return false, nil
 }

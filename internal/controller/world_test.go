@@ -90,8 +90,8 @@ func (v *apiView) Object(k kinds.Kind, key types.NamespacedName) metav1.Object {
 	return pod
 }
 
-// InTheWay implements cache. Nobody hears of changes here.
-func (*apiView) InTheWay(types.NamespacedName, []string) {}
+// Considers implements cache. Nobody hears of changes here.
+func (*apiView) Considers(types.NamespacedName, []map[string]string) {}
 
 // Gone implements cache: nothing is left of sets that are gone.
 func (v *apiView) Gone(context.Context, types.NamespacedName) (*appsv1.StatefulSet, error) {

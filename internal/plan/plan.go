@@ -29,9 +29,9 @@ type Plan struct {
 	// why pods do not start, and nothing else follows from them. They may grow old, and
 	// looking at them again is nothing that a plan asks for.
 	Asks []Ask
-	// InTheWay are pods that are no members, and by which labels the governing Service
-	// selects follows from what becomes of them.
-	InTheWay []string
+	// Considered are labels by which the governing Service selects, or might: what the plan
+	// says of it follows from which pods of the namespace have all of one entry's.
+	Considered []map[string]string
 	// MaxUnavailable is the update budget, Unavailable how many of the wanted
 	// pods are not available; for metrics.
 	MaxUnavailable, Unavailable int

@@ -245,9 +245,7 @@ func (p *planner) stranger(by map[string]string, members []*appsv1.StatefulSet) 
 			name = pod.Name
 		}
 	}
-	if name != "" && !slices.Contains(p.plan.InTheWay, name) {
-		p.plan.InTheWay = append(p.plan.InTheWay, name)
-	}
+	p.plan.Considered = append(p.plan.Considered, by)
 	return name
 }
 

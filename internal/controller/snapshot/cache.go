@@ -30,13 +30,13 @@ const (
 type Cache struct {
 	stores map[kinds.Kind]toolscache.Indexer
 
-	mu       sync.Mutex
-	inTheWay map[types.NamespacedName][]string // pods that are no members, by the sets that they are in the way of
+	mu         sync.Mutex
+	considered map[types.NamespacedName][]map[string]string // labels, by the sets whose plans go by who has them
 }
 
 // NewCache starts the informers and adds the indexes.
 func NewCache(ctx context.Context, informers cache.Cache) (*Cache, error) {
-	c := &Cache{stores: map[kinds.Kind]toolscache.Indexer{}, inTheWay: map[types.NamespacedName][]string{}}
+	c := &Cache{stores: map[kinds.Kind]toolscache.Indexer{}, considered: map[types.NamespacedName][]map[string]string{}}
 	for _, object := range kinds.Watched() {
 		informer, err := informers.GetInformer(ctx, object, cache.BlockUntilSynced(false))
 		if err != nil {
@@ -57,7 +57,7 @@ func NewCache(ctx context.Context, informers cache.Cache) (*Cache, error) {
 // NewEmptyCache is a cache without informers, which its owner fills: see Replace and
 // Observe.
 func NewEmptyCache() *Cache {
-	c := &Cache{stores: map[kinds.Kind]toolscache.Indexer{}, inTheWay: map[types.NamespacedName][]string{}}
+	c := &Cache{stores: map[kinds.Kind]toolscache.Indexer{}, considered: map[types.NamespacedName][]map[string]string{}}
 	for _, object := range kinds.Watched() {
 		all := indexers(object)
 		all[toolscache.NamespaceIndex] = toolscache.MetaNamespaceIndexFunc

@@ -20,9 +20,8 @@ import (
 // SetsOf names the sets that a change of the object may concern: of a claim
 // those whose it may be by its name, of a revision without an owner every set of
 // the namespace, since its selector may match; of a pod its set, and those whose governing
-// Service selects by labels that it may have, too, or would if it were not for this pod; of a
-// Service those that name it, and
-// those that are gone while their pods own it.
+// Service selects by labels that it may have, too, or might; of a Service those that name
+// it, and those that are gone while their pods own it.
 func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Request {
 	switch object := object.(type) {
 	case *corev1.Pod:
@@ -61,27 +60,30 @@ func (c *Cache) setsOfPod(pod *corev1.Pod) []reconcile.Request {
 			}
 		}
 	}
-	return append(append(all, c.selecting(pod)...), c.hindered(pod)...)
+	return append(append(all, c.selecting(pod)...), c.considering(pod)...)
 }
 
-// InTheWay notes the pods that are in the way of a set's Service, though they are none of
-// its members: a change of one concerns the set from now on.
-func (c *Cache) InTheWay(set types.NamespacedName, pods []string) {
+// Considers notes labels that a set's last plan has considered: a pod that has all of an
+// entry's concerns the set from now on, whosever it is.
+func (c *Cache) Considers(set types.NamespacedName, all []map[string]string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(pods) == 0 {
-		delete(c.inTheWay, set)
+	if len(all) == 0 { // nearly always
+		delete(c.considered, set)
 	} else {
-		c.inTheWay[set] = pods
+		c.considered[set] = all
 	}
 }
 
-// hindered are the sets that a pod is in the way of.
-func (c *Cache) hindered(pod *corev1.Pod) (all []reconcile.Request) {
+// considering are the sets whose last plans have considered labels that a pod has.
+func (c *Cache) considering(pod *corev1.Pod) (all []reconcile.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for set, pods := range c.inTheWay { // hardly ever any
-		if set.Namespace == pod.Namespace && slices.Contains(pods, pod.Name) {
+	has := func(entry map[string]string) bool {
+		return labels.SelectorFromValidatedSet(entry).Matches(labels.Set(pod.Labels))
+	}
+	for set, entries := range c.considered {
+		if set.Namespace == pod.Namespace && slices.ContainsFunc(entries, has) {
 			all = append(all, reconcile.Request{NamespacedName: set})
 		}
 	}

@@ -61,20 +61,21 @@ func TestAPodConcernsTheSetsThatShareTheServiceOfItsSet(t *testing.T) {
 	}
 }
 
-// Once it is gone, there may be labels for a Service.
-func TestAPodConcernsTheSetsThatItIsInTheWayOf(t *testing.T) {
+// By which labels a Service may select follows from who else has them, now or later.
+func TestAPodConcernsTheSetsThatConsideredItsLabels(t *testing.T) {
 	c := NewEmptyCache()
 	web := types.NamespacedName{Namespace: "default", Name: "web"}
-	concerned := func(namespace, name string) bool {
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	concerned := func(namespace string, labels map[string]string) bool {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "job", Labels: labels}}
 		return slices.Contains(c.SetsOf(t.Context(), pod), reconcile.Request{NamespacedName: web})
 	}
-	c.InTheWay(web, []string{"job-x", "job-y"})
-	if !concerned("default", "job-y") || concerned("other", "job-y") || concerned("default", "job-z") {
-		t.Error("the set is concerned by pods in its way, and by no others")
+	both := map[string]string{"app": "shop", "tier": "db"}
+	c.Considers(web, []map[string]string{{"other": "x"}, both})
+	if !concerned("default", both) || concerned("other", both) || concerned("default", map[string]string{"app": "shop"}) {
+		t.Error("the set is concerned by pods of its namespace that have all of these labels, and by no others")
 	}
-	c.InTheWay(web, nil)
-	if concerned("default", "job-y") {
-		t.Error("it is in the way no more")
+	c.Considers(web, nil)
+	if concerned("default", both) {
+		t.Error("they are considered no more")
 	}
 }
