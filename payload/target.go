@@ -35,9 +35,12 @@ func (t target) env(more ...string) []string {
 	if t.native() {
 		return env
 	}
-	// Where cgo looks for the library that runc is linked with.
-	return append(env, "CC="+t.compiler(), "PKG_CONFIG_SYSROOT_DIR="+t.sysroot,
-		"PKG_CONFIG_LIBDIR="+filepath.Join(t.sysroot, "usr/lib", triples[t.arch], "pkgconfig"))
+	// Where cgo looks for the library that runc is linked with. Of what pkg-config says the
+	// build cache does not know: without the folder among the flags, a checkout elsewhere
+	// would be linked with this one's.
+	libraries := filepath.Join(t.sysroot, "usr/lib", triples[t.arch])
+	return append(env, "CC="+t.compiler(), "CGO_LDFLAGS=-L"+libraries,
+		"PKG_CONFIG_SYSROOT_DIR="+t.sysroot, "PKG_CONFIG_LIBDIR="+filepath.Join(libraries, "pkgconfig"))
 }
 
 // check says what to install before minutes of building end in a compiler's complaint.
