@@ -14,16 +14,16 @@ import (
 )
 
 // foreign are metrics that libraries export: controller-runtime, client-go, and Prometheus'
-// for a process.
+// for a process; and the API server's, of its admission policies.
 var foreign = []string{
 	"workqueue_depth", "workqueue_queue_duration_seconds", "leader_election_master_status", "rest_client_requests_total",
-	"process_resident_memory_bytes", "process_cpu_seconds_total",
+	"process_resident_memory_bytes", "process_cpu_seconds_total", "apiserver_validating_admission_policy_check_total",
 }
 
 var (
 	// declared finds the metrics' names in the controller's sources, and used those in a query.
 	declared = regexp.MustCompile(`Name:\s*"([a-z_]+)"`)
-	used     = regexp.MustCompile(`\b(?:ordinal|statefulset_controller|workqueue|leader_election|rest_client|process)_[a-z_]+`)
+	used     = regexp.MustCompile(`\b(?:ordinal|statefulset_controller|workqueue|leader_election|rest_client|process|apiserver)_[a-z_]+`)
 	ofBucket = regexp.MustCompile(`_bucket$`)
 )
 
