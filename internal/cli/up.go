@@ -60,10 +60,20 @@ func (r *root) up(ctx context.Context, o *upOptions, given func(flag string) boo
 		return r.alreadyUp(o, l)
 	case o.foreground:
 		return r.upForeground(ctx, o, l)
-	default:
-		return r.upBackground(ctx, o, l)
 	}
+	err = r.upBackground(ctx, o, l)
+	if !errors.Is(err, errOvertaken) {
+		return err
+	}
+	if up, err = r.isUp(ctx, l); err != nil || !up {
+		return errors.Join(err, fmt.Errorf("another start of the cluster in %s was faster, and has ended: run this again", l.Root))
+	}
+	return r.alreadyUp(o, l)
 }
+
+// errOvertaken says that another start of the cluster was faster: one that was killed starts
+// again by itself.
+var errOvertaken = errors.New("another start was faster")
 
 // dyingFor is how long the kernel may take to bury a killed cluster's process,
 // which holds its lock meanwhile.
@@ -305,6 +315,9 @@ func (r *root) upBackground(ctx context.Context, o *upOptions, l layout.Layout) 
 	go func() { ended <- child.Wait() }()
 
 	state, err := r.follow(ctx, l, child.Process.Pid, ended)
+	if holder, role := instance.Holder(l); err != nil && ctx.Err() == nil && holder != 0 && holder != child.Process.Pid && role != instance.Down {
+		return errOvertaken
+	}
 	if errors.Is(err, context.Canceled) {
 		_ = child.Process.Signal(syscall.SIGTERM)
 		return errors.New("interrupted; what had started is stopping again")

@@ -197,8 +197,8 @@ func (p *planner) lastProgress() time.Time {
 	case c == nil:
 	case slices.Contains(ofRest, c.Reason):
 		return p.Now // it was at rest until now
-	case c.Status == corev1.ConditionTrue:
-		seen(c.LastTransitionTime)
+	case c.Reason != reasonTooLate:
+		seen(c.LastTransitionTime) // it has been getting further since, or been refused
 	}
 	for _, m := range slices.Concat(p.replicas, p.condemned) {
 		if !m.owned() {
@@ -224,8 +224,9 @@ func findCondition(conditions []appsv1.StatefulSetCondition, kind appsv1.Statefu
 	return nil
 }
 
-// setCondition puts a verdict into the status. The time of transition is that of
-// the last change of True to False or back.
+// setCondition puts a verdict into the status. The time of transition is that of the last
+// change of True to False or back, or of the end of a rest: the deadline counts from then,
+// and a set that is refused at once is never found to progress.
 func (p *planner) setCondition(kind appsv1.StatefulSetConditionType, v verdict) {
 	conditions := &p.plan.Status.Conditions
 	condition := appsv1.StatefulSetCondition{
@@ -237,7 +238,8 @@ func (p *planner) setCondition(kind appsv1.StatefulSetConditionType, v verdict) 
 		*conditions = append(*conditions, condition)
 		return
 	}
-	if existing.Status == v.status {
+	endsRest := kind == appsv1.StatefulSetProgressing && slices.Contains(ofRest, existing.Reason) && !slices.Contains(ofRest, v.reason)
+	if existing.Status == v.status && !endsRest {
 		condition.LastTransitionTime = existing.LastTransitionTime
 	}
 	*existing = condition

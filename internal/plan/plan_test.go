@@ -290,3 +290,29 @@ pods: [web-0 A ready, web-1 A ready]
 		t.Errorf("plans to %s %s, and 1001 are unavailable already", p.Actions[deletes].Verb, p.Actions[deletes].Object.GetName())
 	}
 }
+
+// kubernetes' clocks of conditions stand still while the status is False, and the deadline
+// must not count from the last roll-out.
+func TestTheDeadlineOfASetThatIsRefusedCountsFromTheEndOfItsRest(t *testing.T) {
+	w := parseWorld(t, `
+set:
+  metadata: {annotations: {ordinal.dev/progress-deadline: 60s}, creationTimestamp: "2026-01-01T10:00:00Z"}
+  status: {conditions: [{type: Progressing, status: "False", reason: Complete, lastTransitionTime: "2026-01-01T10:05:00Z"}]}
+  spec: {replicas: 2}
+template: A
+history: [A]
+current: A
+pods: [web-0 A ready 60m]
+refused: {reason: FailedCreate, message: exceeded quota}
+`)
+	s := w.snapshot(t)
+	for _, after := range []time.Duration{0, time.Second, 59 * time.Second, 60 * time.Second} {
+		s.Now = now.Add(after)
+		made := plan.Make(s)
+		stalled := slices.ContainsFunc(made.Status.Conditions, func(c appsv1.StatefulSetCondition) bool { return c.Type == plan.ConditionStalled })
+		if want := after == time.Minute; stalled != want {
+			t.Errorf("%s after it was scaled into a quota: stalled %t, want %t", after, stalled, want)
+		}
+		s.Set.Status = made.Status
+	}
+}
