@@ -9,7 +9,7 @@ import (
 
 var (
 	// pure packages decide; they take the world as a value and return a value.
-	pure = []string{"internal/identity", "internal/revision", "internal/plan"}
+	pure = []string{"internal/identity", "internal/revision", "internal/plan", "internal/forecast"}
 
 	// pureMayImport is everything beyond the standard library that a pure
 	// package may name: types, and helpers on types.

@@ -5,7 +5,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -46,13 +45,12 @@ func Run(args []string, in, out, errs *os.File) int {
 	command.SetIn(in)
 	command.SetOut(out)
 	command.SetErr(errs)
-	if err := command.ExecuteContext(context.Background()); err != nil {
-		if !errors.Is(err, errSaid) {
-			fmt.Fprintln(errs, name+": "+err.Error())
-		}
-		return 1
+	err := command.ExecuteContext(context.Background())
+	code, said := plugin.ExitCode(err)
+	if !said {
+		fmt.Fprintln(errs, name+": "+err.Error())
 	}
-	return 0
+	return code
 }
 
 func (r *root) command() *cobra.Command {
@@ -66,6 +64,7 @@ func (r *root) command() *cobra.Command {
 whose StatefulSets behave.
 
   ordinal up                              start it
+  ordinal plan -f statefulset.yaml        what would happen if that was applied
   ordinal kubectl apply -f statefulset.yaml
   ordinal watch sts/NAME                  follow a rollout
   ordinal down                            stop it; data stays`,

@@ -3,11 +3,13 @@
 // but them; `ordinal` has them beside those of its own cluster.
 //
 // The files here read flags and print. What they say and do is in the rooms below, of
-// which those that judge (forecast, the words of handover, overview and preflight) are
+// which those that judge (impact, the words of handover, overview and preflight) are
 // pure:
 //
 //   - install: how Ordinal is installed in a cluster, and what its controller says.
-//   - forecast: what taking a set would change.
+//   - impact: what taking a set would change.
+//   - proposal: what would happen if a manifest was applied; what it says of a set is
+//     internal/forecast's.
 //   - handover: taking namespaces and sets, and giving them back.
 //   - overview: who is in charge of which sets, and how they are.
 //   - preflight: whether the fence can hold in a cluster, tried out there.

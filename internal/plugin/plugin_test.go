@@ -50,6 +50,9 @@ func resources(version string, kinds ...string) map[string]any {
 		if strings.HasSuffix(name, "y") {
 			plural = strings.TrimSuffix(name, "y") + "ies"
 		}
+		if strings.HasSuffix(name, "s") {
+			plural = name + "es"
+		}
 		all = append(all, map[string]any{"name": plural, "kind": kind, "namespaced": namespaced, "verbs": []string{"get", "list"}})
 	}
 	list["resources"] = all
@@ -60,6 +63,7 @@ func resources(version string, kinds ...string) map[string]any {
 func withSets() map[string]any {
 	groups := []any{
 		map[string]any{"name": "apps", "versions": []any{map[string]any{"groupVersion": "apps/v1", "version": "v1"}}},
+		map[string]any{"name": "storage.k8s.io", "versions": []any{map[string]any{"groupVersion": "storage.k8s.io/v1", "version": "v1"}}},
 		map[string]any{"name": "admissionregistration.k8s.io", "versions": []any{map[string]any{"groupVersion": "admissionregistration.k8s.io/v1", "version": "v1"}}},
 	}
 	meta := map[string]any{"name": "web", "namespace": "here"}
@@ -71,16 +75,19 @@ func withSets() map[string]any {
 		return map[string]any{"kind": kind + "List", "apiVersion": "v1", "items": items}
 	}
 	return map[string]any{
-		"/api":                           map[string]any{"kind": "APIVersions", "versions": []string{"v1"}},
-		"/apis":                          map[string]any{"kind": "APIGroupList", "groups": groups},
-		"/api/v1":                        resources("v1", "/Namespace", "Pod", "ConfigMap", "Event"),
-		"/apis/apps/v1":                  resources("apps/v1", "StatefulSet", "ControllerRevision"),
-		"/version":                       map[string]any{"gitVersion": "v1.29.4", "major": "1", "minor": "29"},
-		"/api/v1/namespaces":             list("Namespace", map[string]any{"metadata": map[string]any{"name": "here"}}),
-		"/api/v1/configmaps":             list("ConfigMap"),
-		"/api/v1/namespaces/here":        map[string]any{"kind": "Namespace", "apiVersion": "v1", "metadata": map[string]any{"name": "here"}},
-		"/api/v1/namespaces/here/pods":   list("Pod"),
-		"/api/v1/namespaces/here/events": list("Event"),
+		"/api":                                   map[string]any{"kind": "APIVersions", "versions": []string{"v1"}},
+		"/apis":                                  map[string]any{"kind": "APIGroupList", "groups": groups},
+		"/api/v1":                                resources("v1", "/Namespace", "/PersistentVolume", "Pod", "ConfigMap", "Event"),
+		"/apis/apps/v1":                          resources("apps/v1", "StatefulSet", "ControllerRevision"),
+		"/version":                               map[string]any{"gitVersion": "v1.29.4", "major": "1", "minor": "29"},
+		"/api/v1/namespaces":                     list("Namespace", map[string]any{"metadata": map[string]any{"name": "here"}}),
+		"/api/v1/configmaps":                     list("ConfigMap"),
+		"/api/v1/namespaces/here":                map[string]any{"kind": "Namespace", "apiVersion": "v1", "metadata": map[string]any{"name": "here"}},
+		"/api/v1/namespaces/here/pods":           list("Pod"),
+		"/api/v1/namespaces/here/events":         list("Event"),
+		"/api/v1/persistentvolumes":              list("PersistentVolume"),
+		"/apis/storage.k8s.io/v1":                resources("storage.k8s.io/v1", "/StorageClass"),
+		"/apis/storage.k8s.io/v1/storageclasses": map[string]any{"kind": "StorageClassList", "apiVersion": "storage.k8s.io/v1", "items": []any{}},
 		"/apis/apps/v1/namespaces/here/statefulsets":        map[string]any{"kind": "StatefulSetList", "apiVersion": "apps/v1", "items": []any{set}},
 		"/apis/apps/v1/namespaces/here/statefulsets/web":    set,
 		"/apis/apps/v1/namespaces/here/controllerrevisions": map[string]any{"kind": "ControllerRevisionList", "apiVersion": "apps/v1", "items": []any{}},
@@ -104,6 +111,17 @@ func TestCommandsOnAClusterWithoutOrdinal(t *testing.T) {
 		{"status -n none", 1, "", "there is no namespace none"},
 		{"status -o xml", 1, "", "-o xml is not known: use json or yaml"},
 		{"plan sts/web", 0, "create pod web-0", ""},
+		{"plan sts/web --replicas 1", 2, "1. revision web-", ""},
+		{"plan sts/web --replicas 1 -o json", 2, `"verb": "create"`, ""},
+		{"plan sts/web --replicas -1", 1, "", "--replicas is less than 0"},
+		{"plan sts/web --image app=app:2", 1, "", "sts/web has no container app"},
+		{"plan sts/web --image app", 1, "", "write CONTAINER=IMAGE"},
+		{"plan sts/none --replicas 1", 1, "", "there is no StatefulSet none in namespace here"},
+		{"plan sts/web -o json", 1, "", "use it with -f, --replicas or --image"},
+		{"plan -f web.yaml sts/web", 1, "", "leave one of them out"},
+		{"plan -f web.yaml --replicas 1", 1, "", "use them with sts/NAME, without -f"},
+		{"plan -f nowhere.yaml", 1, "", "there is no file nowhere.yaml"},
+		{"plan", 1, "", "name a StatefulSet, sts/NAME, or a manifest, -f FILE"},
 		{"plan pod/web-0", 1, "", `"pod/web-0" is not a StatefulSet: write sts/NAME`},
 		{"watch sts/web --timeout 300ms", 1, "", "not complete after"},
 		{"take here --dry-run", 0, "Now it could not be taken: there is no Ordinal in this cluster", ""},

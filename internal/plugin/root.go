@@ -16,8 +16,24 @@ import (
 // Binary is the program's file name, by which kubectl finds it.
 const Binary = "kubectl-ordinal"
 
-// ErrSaid ends a program with 1 where everything was said already.
-var ErrSaid = errors.New("said")
+var (
+	// ErrSaid ends a program with 1 where everything was said already.
+	ErrSaid = errors.New("said")
+	// ErrChanges ends a program with 2: what was asked for would change something.
+	ErrChanges = errors.New("there would be changes")
+)
+
+// ExitCode is that of a program whose command ended with err, and whether the error was
+// said already.
+func ExitCode(err error) (code int, said bool) {
+	switch {
+	case err == nil:
+		return 0, true
+	case errors.Is(err, ErrChanges):
+		return 2, true
+	}
+	return 1, errors.Is(err, ErrSaid)
+}
 
 // An Env is what the commands need of the program that they are part of.
 type Env struct {
@@ -34,13 +50,12 @@ func Run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	c := Root(Env{Out: out, Err: errs, Program: "kubectl ordinal"})
 	c.SetArgs(args)
 	c.SetIn(in)
-	if err := c.ExecuteContext(ctx); err != nil {
-		if !errors.Is(err, ErrSaid) {
-			fmt.Fprintln(errs, "kubectl ordinal: "+err.Error())
-		}
-		return 1
+	err := c.ExecuteContext(ctx)
+	code, said := ExitCode(err)
+	if !said {
+		fmt.Fprintln(errs, "kubectl ordinal: "+err.Error())
 	}
-	return 0
+	return code
 }
 
 // Root is the command `kubectl ordinal`.
@@ -54,6 +69,7 @@ admission policy keeps out of the namespaces that are Ordinal's.
   kubectl ordinal preflight          can that work in this cluster? tries it, and cleans up
   kubectl ordinal take db --dry-run  what would change
   kubectl ordinal take db            have Ordinal run the sets of namespace db
+  kubectl ordinal plan -f db.yaml    what would happen to its sets if that was applied
   kubectl ordinal status             which sets are Ordinal's, and what they wait for
   kubectl ordinal give-back db       have the in-tree controller run them again`,
 		SilenceUsage:  true,

@@ -9,8 +9,8 @@ import (
 
 	"ordinal.dev/ordinal/internal/controller/snapshot"
 	"ordinal.dev/ordinal/internal/plan"
-	"ordinal.dev/ordinal/internal/plugin/forecast"
 	"ordinal.dev/ordinal/internal/plugin/handover"
+	"ordinal.dev/ordinal/internal/plugin/impact"
 	"ordinal.dev/ordinal/internal/plugin/terminal"
 	"ordinal.dev/ordinal/internal/signals"
 )
@@ -44,7 +44,7 @@ that lets Ordinal's controller write there. give-back takes both away again.`,
 				return err
 			}
 			if dryRun {
-				return e.forecast(c.Context(), cluster, targets, out)
+				return e.impactOf(c.Context(), cluster, targets, out)
 			}
 			if out != "" {
 				return fmt.Errorf("-o %s says what would change: use it with --dry-run", out)
@@ -141,12 +141,12 @@ func (e Env) handover(ctx context.Context, c *cluster, timeout time.Duration, do
 	})
 }
 
-// forecast says what taking the targets would change.
-func (e Env) forecast(ctx context.Context, c *cluster, targets []handover.Target, out output) error {
+// impactOf says what taking the targets would change.
+func (e Env) impactOf(ctx context.Context, c *cluster, targets []handover.Target, out output) error {
 	if err := out.check(); err != nil {
 		return err
 	}
-	f := forecast.Forecast{Sets: []forecast.Set{}}
+	all := impact.Impact{Sets: []impact.Set{}}
 	for _, t := range targets {
 		sets, err := handover.Sets(ctx, c.client, t)
 		if err != nil {
@@ -157,11 +157,11 @@ func (e Env) forecast(ctx context.Context, c *cluster, targets []handover.Target
 			if err != nil {
 				return err
 			}
-			f.Sets = append(f.Sets, forecast.Of(s, plan.Make(s)))
+			all.Sets = append(all.Sets, impact.Of(s, plan.Make(s)))
 		}
 	}
-	f.Sort()
-	text := f.String()
+	all.Sort()
+	text := all.String()
 	i, err := c.installation(ctx)
 	if err != nil {
 		return err
@@ -170,5 +170,5 @@ func (e Env) forecast(ctx context.Context, c *cluster, targets []handover.Target
 	if err := h.Check(ctx, targets); err != nil {
 		text += fmt.Sprintf("\nNow it could not be taken: %v.\n", err)
 	}
-	return e.print(out, f, text)
+	return e.print(out, all, text)
 }

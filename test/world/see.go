@@ -215,3 +215,10 @@ func IsReady(pod *corev1.Pod) bool {
 		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 	})
 }
+
+// Happened is what happened to pods since the test last accounted for it, oldest first.
+func (w *World) Happened() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.history[w.recalled:])
+}

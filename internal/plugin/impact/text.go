@@ -1,4 +1,4 @@
-package forecast
+package impact
 
 import (
 	"fmt"
@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// String is the forecast as text: how much would change, and then what.
-func (f *Forecast) String() string {
+// String is the impact as text: how much would change, and then what.
+func (i *Impact) String() string {
 	var b strings.Builder
-	if len(f.Sets) == 0 {
+	if len(i.Sets) == 0 {
 		return "There is no StatefulSet yet: those that come will be Ordinal's.\n"
 	}
-	fmt.Fprintf(&b, "%s. If Ordinal acted now:\n\n", count(len(f.Sets), "set"))
-	f.total(&b, "pods restarted", func(s Set) []string { return s.Restarted })
-	f.total(&b, "revisions made", func(s Set) []string { return s.Revisions })
-	f.total(&b, "Services made", func(s Set) []string { return s.Services })
-	f.total(&b, "pods healed", func(s Set) []string { return s.Healed })
-	f.total(&b, "not understood", func(s Set) []string {
+	fmt.Fprintf(&b, "%s. If Ordinal acted now:\n\n", count(len(i.Sets), "set"))
+	i.total(&b, "pods restarted", func(s Set) []string { return s.Restarted })
+	i.total(&b, "revisions made", func(s Set) []string { return s.Revisions })
+	i.total(&b, "Services made", func(s Set) []string { return s.Services })
+	i.total(&b, "pods healed", func(s Set) []string { return s.Healed })
+	i.total(&b, "not understood", func(s Set) []string {
 		if s.NotUnderstood == "" {
 			return nil
 		}
 		return []string{"sts/" + s.Name}
 	})
 	quiet := 0
-	for _, set := range f.Sets {
+	for _, set := range i.Sets {
 		lines := set.lines()
 		if len(lines) == 0 {
 			quiet++
@@ -36,12 +36,12 @@ func (f *Forecast) String() string {
 		}
 	}
 	switch {
-	case quiet == len(f.Sets):
+	case quiet == len(i.Sets):
 		b.WriteString("\nNothing would be written but conditions in their status.\n")
 	case quiet > 0:
 		fmt.Fprintf(&b, "\n%s: nothing would be written but conditions in the status.\n", count(quiet, "other set"))
 	}
-	if slices.ContainsFunc(f.Sets, func(s Set) bool { return len(s.Restarted) > len(s.Healed) }) {
+	if slices.ContainsFunc(i.Sets, func(s Set) bool { return len(s.Restarted) > len(s.Healed) }) {
 		b.WriteString("\nPods that are not healed are restarted by a roll-out that is under way, whoever goes on with it.\n")
 	}
 	return b.String()
@@ -60,10 +60,10 @@ func (s Set) lines() []string {
 }
 
 // total writes how many there are in all, and which; of the latter a few.
-func (f *Forecast) total(b *strings.Builder, what string, of func(Set) []string) {
+func (i *Impact) total(b *strings.Builder, what string, of func(Set) []string) {
 	const few = 8
 	var names []string
-	for _, set := range f.Sets {
+	for _, set := range i.Sets {
 		names = append(names, of(set)...)
 	}
 	which := strings.Join(names[:min(few, len(names))], ", ")

@@ -1,4 +1,4 @@
-package forecast
+package impact
 
 import (
 	"flag"
@@ -68,7 +68,7 @@ func addRevision(t *testing.T, s *plan.Snapshot, number int64) {
 	s.Revisions = append(s.Revisions, history)
 }
 
-func TestForecastSaysWhatTakingWouldChange(t *testing.T) {
+func TestImpactIsWhatTakingWouldChange(t *testing.T) {
 	quiet := func(t *testing.T) *plan.Snapshot { return atRest(t, "quiet") }
 	noService := func(t *testing.T) *plan.Snapshot {
 		s := atRest(t, "etcd")
@@ -118,13 +118,13 @@ func TestForecastSaysWhatTakingWouldChange(t *testing.T) {
 		"mixed":   {stuck, odd, rolling, quiet, noService, missing},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := Forecast{}
+			i := Impact{}
 			for _, make := range sets {
 				s := make(t)
-				f.Sets = append(f.Sets, Of(*s, plan.Make(*s)))
+				i.Sets = append(i.Sets, Of(*s, plan.Make(*s)))
 			}
-			f.Sort()
-			golden(t, name, f.String())
+			i.Sort()
+			golden(t, name, i.String())
 		})
 	}
 }

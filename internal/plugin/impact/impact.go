@@ -1,4 +1,4 @@
-package forecast
+package impact
 
 import (
 	"cmp"
@@ -10,8 +10,8 @@ import (
 	"ordinal.dev/ordinal/internal/plan"
 )
 
-// A Forecast is what would change for some sets.
-type Forecast struct {
+// An Impact is what would change for some sets.
+type Impact struct {
 	Sets []Set `json:"sets"`
 }
 
@@ -34,7 +34,7 @@ type Set struct {
 	NotUnderstood string `json:"notUnderstood,omitempty"`
 }
 
-// Of is the forecast for one set, of which s is known and p was made.
+// Of is the impact for one set, of which s is known and p was made.
 func Of(s plan.Snapshot, p plan.Plan) Set {
 	set := Set{Namespace: s.Set.Namespace, Name: s.Set.Name, Pods: int(p.Status.Replicas), NotUnderstood: p.Frozen}
 	if len(p.Waits) > 0 {
@@ -70,8 +70,8 @@ func (s *Set) count(actions []plan.Action, healed []int) {
 }
 
 // Sort puts the sets in the order of their names.
-func (f *Forecast) Sort() {
-	slices.SortFunc(f.Sets, func(a, b Set) int {
+func (i *Impact) Sort() {
+	slices.SortFunc(i.Sets, func(a, b Set) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 }
