@@ -67,7 +67,7 @@ func (p *planner) makeService() {
 		return
 	}
 	p.do(Action{
-		Verb: Create, Object: p.newService(chosen),
+		Verb: Create, Object: p.newService(p.withEnding(chosen)),
 		Why: fmt.Sprintf("spec.serviceName is %s, and there is no such Service to give the pods their names", p.Set.Spec.ServiceName),
 	})
 }

@@ -51,13 +51,13 @@ func (c choice) by() string {
 }
 
 // NeedsNeighbours reports whether a plan has to know the other pods of the namespace: to
-// find labels that members have and nobody else.
+// find labels that members have and nobody else, or that pods of a deleted set have, too.
 func NeedsNeighbours(set *appsv1.StatefulSet, sharing []Sharer, service *corev1.Service) bool {
 	if set.Spec.ServiceName == "" {
 		return false
 	}
 	return len(sharing) > 0 || set.Spec.Selector != nil && len(set.Spec.Selector.MatchExpressions) > 0 ||
-		service != nil && service.Annotations[ServiceMark] != "" && !maps.Equal(service.Spec.Selector, set.Spec.Selector.MatchLabels)
+		service == nil || service.Annotations[ServiceMark] != "" && !maps.Equal(service.Spec.Selector, set.Spec.Selector.MatchLabels)
 }
 
 // chooseLabels finds the labels for as many of the sets as have some in common, the
@@ -87,6 +87,22 @@ func (p *planner) hold(chosen choice) choice {
 	}
 	held.stranger = p.stranger(held.labels, held.covered)
 	return held
+}
+
+// withEnding is the choice for a Service that is made anew: where that selects nobody else,
+// pods of a deleted set that had their names of the last one get them again.
+func (p *planner) withEnding(chosen choice) choice {
+	wider := maps.Clone(chosen.labels)
+	for _, pod := range p.others() {
+		if p.ending(pod) {
+			maps.DeleteFunc(wider, func(key, value string) bool { return pod.Labels[key] != value })
+		}
+	}
+	if len(wider) == 0 || len(wider) == len(chosen.labels) || p.stranger(wider, chosen.covered) != "" {
+		return chosen
+	}
+	chosen.labels = wider
+	return chosen
 }
 
 func (p *planner) choose(group []sharer) choice {
