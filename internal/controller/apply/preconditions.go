@@ -74,7 +74,7 @@ func (e *execution) claimsUsable(ctx context.Context, pod *corev1.Pod, written [
 }
 
 // barred is the conflict of a plan whose set may not be written about any more, nil if it
-// may.
+// may. It is asked just before each request: what is read before one takes its time.
 func (w *Writer) barred(set *appsv1.StatefulSet, object client.Object) error {
 	if w.MayWrite == nil || w.MayWrite(client.ObjectKeyFromObject(set)) {
 		return nil

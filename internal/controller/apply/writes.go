@@ -24,9 +24,6 @@ func (e *execution) perform(ctx context.Context, a plan.Action) error {
 			return err
 		}
 	}
-	if err := e.barred(e.set, a.Object); err != nil {
-		return err
-	}
 	err := e.write(ctx, a)
 	e.reporter.Wrote(kinds.Of(a.Object), string(a.Verb), err)
 	event, ok := a.Event(e.set, err)
@@ -70,6 +67,9 @@ func (e *execution) create(ctx context.Context, object client.Object, needs []pl
 			return err
 		}
 	}
+	if err := e.barred(e.set, object); err != nil {
+		return err
+	}
 	err := e.Client.Create(ctx, object)
 	if apierrors.IsAlreadyExists(err) {
 		if r, ok := object.(*appsv1.ControllerRevision); ok {
@@ -87,6 +87,9 @@ func (e *execution) create(ctx context.Context, object client.Object, needs []pl
 
 // delete deletes the very object that the plan saw: a pod, too, and always gracefully.
 func (e *execution) delete(ctx context.Context, object client.Object, grace *int64) error {
+	if err := e.barred(e.set, object); err != nil {
+		return err
+	}
 	uid, version := object.GetUID(), object.GetResourceVersion()
 	err := e.Client.Delete(ctx, object, client.Preconditions{UID: &uid, ResourceVersion: &version}, &client.DeleteOptions{GracePeriodSeconds: grace})
 	if client.IgnoreNotFound(err) != nil {
@@ -177,6 +180,9 @@ func ownersPatch(object client.Object, owner any) map[string]any {
 func (e *execution) patch(ctx context.Context, object client.Object, kind types.PatchType, patch map[string]any) error {
 	data, err := json.Marshal(patch)
 	if err != nil {
+		return err
+	}
+	if err := e.barred(e.set, object); err != nil {
 		return err
 	}
 	answer := object.DeepCopyObject().(client.Object)
