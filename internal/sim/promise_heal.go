@@ -23,8 +23,8 @@ var healIsCareful = promise{
 			return ""
 		}
 		pod := e.Old.(*corev1.Pod)
+		j.noteReplaced(pod)
 		if by == nil {
-			j.noteReplaced(pod)
 			return ""
 		}
 		words := j.allowed(e, by, func(v *view) string {
@@ -45,12 +45,12 @@ var healIsCareful = promise{
 type healedPod struct {
 	uid types.UID
 	by  *instance
-	// undone says that others have taken its replacement down.
+	// undone says that its replacement was taken down in turn, and not for heal.
 	undone bool
 }
 
-// noteReplaced notes that others than the controllers take down a pod, which may be the
-// replacement of one that heal took.
+// noteReplaced notes that a pod is taken down, by whomever: it may be the replacement of one
+// that heal took.
 func (j *judge) noteReplaced(pod *corev1.Pod) {
 	if h, has := j.healed[pod.Name]; has && h.uid != pod.UID {
 		h.undone = true
