@@ -31,17 +31,14 @@ func (s *setSync) awaitFence(context.Context) (ended bool, err error) {
 func (s *setSync) checkFenced(context.Context) (ended bool, err error) {
 	why := s.interlock.Set(s.snapshot.Set)
 	if why != "" && s.memory.stop != why {
-		s.memory.stop = why
 		s.reporter.Stopped(s.snapshot.Set, why)
 	}
+	s.memory.stop = why
 	return why != "", nil
 }
 
 // leaving are the sets of a snapshot that are being given back.
 func (r *reconciler) leaving(s *plan.Snapshot) (names []string) {
-	if r.interlock == nil {
-		return nil
-	}
 	add := func(set metav1.Object) {
 		if r.interlock.MayAct(types.NamespacedName{Namespace: set.GetNamespace(), Name: set.GetName()}).Leaving {
 			names = append(names, set.GetName())

@@ -93,8 +93,6 @@ func (i *Interlock) MayAct(set types.NamespacedName) Answer {
 		return Answer{Why: fmt.Sprintf("it is not among the sets of namespace %s that are Ordinal's", set.Namespace)}
 	case s.proof == 0:
 		return Answer{Why: s.why, Fault: true}
-	case len(s.unlisted[set.Name]) > 0:
-		return Answer{Why: unlistedWords(set.Name, s.unlisted[set.Name]), Fault: true, Proof: s.proof}
 	}
 	return Answer{Leaving: s.charge.Leaving(set.Name), Proof: s.proof}
 }

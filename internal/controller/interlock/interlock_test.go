@@ -244,7 +244,10 @@ func TestSomeSetsOfANamespace(t *testing.T) {
 		if (why == "") != want {
 			t.Errorf("with claims of %s: %q", template, why)
 		}
-		s.acts("db/web", want)
+	}
+	set.Spec.VolumeClaimTemplates = set.Spec.VolumeClaimTemplates[:1] // made anew, as it was
+	if why := s.Set(set); why != "" {
+		t.Error(why)
 	}
 	s.Namespace(namespace("db", fence.OrdinalSets, fence.SetsAnnotation, "web,kv", fence.ClaimsAnnotation, "data-web,logs-web"), false)
 	s.acts("db/web", false)
@@ -332,4 +335,16 @@ func TestTheRecordSaysHowEachNamespaceStands(t *testing.T) {
 	if err := s.Down(); err == nil || !strings.Contains(err.Error(), "3 namespaces") {
 		t.Errorf("readiness says %v", err)
 	}
+}
+
+// What was refused before was about other sets.
+func TestAnotherSetBeginsTheProofAnew(t *testing.T) {
+	s := newScene(t, fence.Fenced)
+	s.Namespace(namespace("db", fence.OrdinalSets, fence.SetsAnnotation, "web"), false)
+	s.pass(proofTime - time.Second)
+	s.Namespace(namespace("db", fence.OrdinalSets, fence.SetsAnnotation, "kv,web"), false)
+	s.pass(proofTime - time.Second)
+	s.acts("db/kv", false)
+	s.pass(2 * time.Second)
+	s.acts("db/kv", true)
 }

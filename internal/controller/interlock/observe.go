@@ -104,6 +104,7 @@ func (i *Interlock) Namespace(is *corev1.Namespace, gone bool) {
 	s.charge, s.left, s.unlisted = charge, map[string]bool{}, map[string][]string{}
 	if i.mode == fence.Fenced && !was.SameFence(charge) {
 		i.stop(name, s, i.unproven(name))
+		s.proving = proving{} // what was refused so far was about other sets
 	}
 	i.changed(name)
 }
