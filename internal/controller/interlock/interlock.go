@@ -18,9 +18,9 @@ type Interlock struct {
 	listener Listener
 
 	mu      sync.Mutex
-	policy  string // why the policy is not as it must be; empty if it is
-	binding string // the same of its binding
-	seen    bool   // what the namespaces say
+	policy  part
+	binding part
+	seen    bool // what the namespaces say
 	spaces  map[string]*space
 	proofs  int // how many there have been, of all namespaces
 	asked   askedProven
@@ -48,11 +48,18 @@ const unseen = "has not been looked at yet"
 
 // New makes an interlock for a mode of package fence.
 func New(mode string, clock clock.PassiveClock, listener Listener) *Interlock {
-	return &Interlock{mode: mode, clock: clock, listener: listener, policy: unseen, binding: unseen, spaces: map[string]*space{}}
+	return &Interlock{mode: mode, clock: clock, listener: listener, policy: part{fault: unseen}, binding: part{fault: unseen}, spaces: map[string]*space{}}
+}
+
+// part is the policy or its binding.
+type part struct {
+	fault   string // why it is not as it must be; empty if it is
+	version string // another one has been there in between if this has changed
 }
 
 // space is a namespace that says something of its sets.
 type space struct {
+	uid    types.UID
 	charge fence.Charge
 	proof  int    // the number of the proof that holds, zero for none
 	why    string // nothing is written, without a proof
@@ -114,10 +121,10 @@ func (i *Interlock) Down() error {
 // fault is what is wrong with the fence for all namespaces, empty for nothing.
 func (i *Interlock) fault() string {
 	switch {
-	case i.policy != "":
-		return "the policy " + fence.Name + " " + i.policy
-	case i.binding != "":
-		return "the binding " + fence.Name + " " + i.binding
+	case i.policy.fault != "":
+		return "the policy " + fence.Name + " " + i.policy.fault
+	case i.binding.fault != "":
+		return "the binding " + fence.Name + " " + i.binding.fault
 	}
 	return ""
 }

@@ -348,3 +348,23 @@ func TestAnotherSetBeginsTheProofAnew(t *testing.T) {
 	s.pass(2 * time.Second)
 	s.acts("db/kv", true)
 }
+
+// A watch that was away shows the same policy, and another one has been there in between.
+func TestWhatHasBeenAwayIsProvenAnew(t *testing.T) {
+	policy, space := fence.Policy(), namespace("db", fence.Ordinal)
+	policy.UID, space.UID = "another", "another"
+	for name, again := range map[string]func(*scene){
+		"the policy":    func(s *scene) { s.Policy(policy) },
+		"the namespace": func(s *scene) { s.Namespace(space, false) },
+	} {
+		s := proven(t)
+		again(s)
+		s.acts("db/web", false)
+		s.pass(proofTime - time.Second)
+		s.acts("db/web", false)
+		s.pass(time.Second)
+		if s.acts("db/web", true); t.Failed() {
+			t.Log(name)
+		}
+	}
+}

@@ -22,49 +22,53 @@ const (
 
 // Policy takes in how the policy is now; nil for missing.
 func (i *Interlock) Policy(is *admissionv1.ValidatingAdmissionPolicy) {
-	words := missing
+	now := part{fault: missing}
 	if is != nil {
-		words = fault(is, equality.Semantic.DeepEqual(is.Spec, fence.Policy().Spec))
+		now = partOf(is, equality.Semantic.DeepEqual(is.Spec, fence.Policy().Spec))
 	}
-	i.setFault(&i.policy, words)
+	i.set(&i.policy, now)
 }
 
 // Binding takes in how the binding is now; nil for missing.
 func (i *Interlock) Binding(is *admissionv1.ValidatingAdmissionPolicyBinding) {
-	words := missing
+	now := part{fault: missing}
 	if is != nil {
-		words = fault(is, equality.Semantic.DeepEqual(is.Spec, fence.Binding().Spec))
+		now = partOf(is, equality.Semantic.DeepEqual(is.Spec, fence.Binding().Spec))
 	}
-	i.setFault(&i.binding, words)
+	i.set(&i.binding, now)
 }
 
 // Unserved takes in that the API server has no such policies.
-func (i *Interlock) Unserved(why string) { i.setFault(&i.policy, why) }
+func (i *Interlock) Unserved(why string) { i.set(&i.policy, part{fault: why}) }
 
-func fault(is metav1.Object, same bool) string {
+func partOf(is metav1.Object, same bool) part {
+	p := part{version: fmt.Sprint(is.GetUID(), "/", is.GetGeneration())}
 	switch {
 	case is.GetDeletionTimestamp() != nil:
-		return ending
+		p.fault = ending
 	case !same:
-		return altered
+		p.fault = altered
 	}
-	return ""
+	return p
 }
 
-func (i *Interlock) setFault(of *string, words string) {
+// set has everything proven anew when a part is another, though it be the same again: a
+// watch that was away may have missed that it was gone.
+func (i *Interlock) set(of *part, now part) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if *of == words {
+	if *of == now {
 		return
 	}
-	*of = words
-	if i.policy != unseen && i.binding != unseen {
+	*of = now
+	if i.policy.fault != unseen && i.binding.fault != unseen {
 		i.listener.FenceIs(i.fault())
 	}
 	i.listener.Changed()
 	for name, s := range i.spaces {
 		if i.mode == fence.Fenced && s.charge.Fenced() {
 			i.stop(name, s, i.unproven(name))
+			s.proving = proving{}
 		}
 	}
 }
@@ -83,6 +87,11 @@ func (i *Interlock) Namespace(is *corev1.Namespace, gone bool) {
 	defer i.mu.Unlock()
 	name, charge := is.Name, fence.ChargeOf(is)
 	s := i.spaces[name]
+	if s != nil && s.uid != is.UID { // another one of its name
+		i.stop(name, s, fmt.Sprintf("namespace %s is another one now", name))
+		delete(i.spaces, name)
+		s = nil
+	}
 	if gone || !i.concerns(charge) {
 		if s != nil {
 			i.stop(name, s, fmt.Sprintf("namespace %s is not Ordinal's any more", name))
@@ -92,7 +101,7 @@ func (i *Interlock) Namespace(is *corev1.Namespace, gone bool) {
 		return
 	}
 	if s == nil {
-		s = &space{charge: charge, why: i.unproven(name), since: i.clock.Now(), left: map[string]bool{}, unlisted: map[string][]string{}}
+		s = &space{uid: is.UID, charge: charge, why: i.unproven(name), since: i.clock.Now(), left: map[string]bool{}, unlisted: map[string][]string{}}
 		i.spaces[name] = s
 		i.changed(name)
 		return

@@ -59,7 +59,7 @@ var laterMutants = []mutant{
 		"	case s.proof == 0:\n		return", "	case false:\n		return",
 	}, {
 		"a fence that is lost goes unnoticed", "Never two", "controller/interlock/observe.go",
-		"			i.stop(name, s, i.unproven(name))\n		}\n	}\n}", "			_, _ = name, s\n		}\n	}\n}",
+		"			i.stop(name, s, i.unproven(name))\n			s.proving = proving{}\n", "			_, _ = name, s\n",
 	}, {
 		"a plan that was made behind the fence is carried out without", "Never two", "controller/fenced.go",
 		"	return func(set types.NamespacedName) bool { return i.MayAct(set).Why == \"\" }", "	return nil",
