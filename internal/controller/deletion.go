@@ -25,6 +25,7 @@ func (s *setSync) bury(ctx context.Context) error {
 		s.memories.forget(s.key)
 	}
 	s.cache.Considers(s.key, nil)
+	s.interlock.Gone(s.key.Namespace, s.key.Name)
 	s.metrics.Forget(s.key)
 	s.admission.End(s.key, s.clock.Now())
 	return err

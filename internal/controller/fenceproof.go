@@ -111,25 +111,24 @@ type recordKeeper struct {
 func (r recordKeeper) Start(ctx context.Context) error {
 	tick := time.NewTicker(recordEvery)
 	defer tick.Stop()
-	due := time.Now()
-	for {
+	for pending, notBefore := true, time.Now(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-r.changed:
-			due = time.Now()
+			pending, notBefore = true, time.Now()
+			continue
 		case <-tick.C:
 		}
-		if due.IsZero() || time.Now().Before(due) {
+		if !pending || time.Now().Before(notBefore) {
 			continue
 		}
-		<-tick.C
-		due = time.Time{}
+		pending = false
 		record := r.interlock.Record(version.Ordinal(), r.names)
 		r.shown.Record(&record)
 		if err := r.write(ctx, &record); err != nil && ctx.Err() == nil {
 			r.logger.Error(err, "how the namespaces stand cannot be recorded for kubectl ordinal")
-			due = time.Now().Add(recordRetry)
+			pending, notBefore = true, time.Now().Add(recordRetry)
 		}
 	}
 }

@@ -249,7 +249,8 @@ func only(all map[string]string, wanted func(key string) bool) map[string]string
 }
 
 // stranger names a pod of the namespace that the labels select and that is a member of
-// none of the sets. One that has ended is never published.
+// none of the sets. One that has ended is never published. That the labels were considered
+// is noted in the plan: another pod that has them may change the answer.
 func (p *planner) stranger(by map[string]string, members []*appsv1.StatefulSet) string {
 	selector, name := labels.SelectorFromSet(by), ""
 	for _, pod := range p.others() {

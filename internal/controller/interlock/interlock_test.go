@@ -245,6 +245,14 @@ func TestSomeSetsOfANamespace(t *testing.T) {
 			t.Errorf("with claims of %s: %q", template, why)
 		}
 	}
+	why := func() string { r := s.Record("v", func(string) []string { return nil }); return r.Of("db").Why }
+	if !strings.Contains(why(), "claims logs-web-*") {
+		t.Errorf("the record says %q", why())
+	}
+	s.Gone("db", "web")
+	if why() != "" {
+		t.Errorf("it is gone, and the record says %q", why())
+	}
 	set.Spec.VolumeClaimTemplates = set.Spec.VolumeClaimTemplates[:1] // made anew, as it was
 	if why := s.Set(set); why != "" {
 		t.Error(why)

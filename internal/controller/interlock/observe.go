@@ -168,6 +168,21 @@ func unlistedWords(set string, prefixes []string) string {
 		strings.Join(prefixes, "-*, "), set)
 }
 
+// Gone takes in that a set is there no more.
+func (i *Interlock) Gone(namespace, set string) {
+	if i == nil {
+		return
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	s := i.spaces[namespace]
+	if s == nil || len(s.unlisted[set]) == 0 {
+		return
+	}
+	delete(s.unlisted, set)
+	i.listener.Changed()
+}
+
 // Left takes in that everything has been taken back of a set that leaves.
 func (i *Interlock) Left(namespace, set string) {
 	i.mu.Lock()
