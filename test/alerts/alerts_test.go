@@ -78,21 +78,28 @@ var cases = []struct {
 		leader_election_master_status{name="ordinal-controller",pod="b"} 1x10`},
 }
 
+// afterTenMinutes is what an expression gives at the end of series with a sample a minute.
+func afterTenMinutes(t *testing.T, engine *promql.Engine, series, expression string) promql.Vector {
+	t.Helper()
+	storage := promqltest.LoadedStorage(t, "load 1m"+series)
+	query, err := engine.NewInstantQuery(t.Context(), storage, promql.NewPrometheusQueryOpts(false, 0), expression, time.Unix(0, 0).Add(10*time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(query.Close)
+	found, err := query.Exec(t.Context()).Vector()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 func TestAlertsFireWhenTheyMust(t *testing.T) {
 	rules, tested := rules(t), map[string]map[bool]bool{}
 	engine := promqltest.NewTestEngine(t, false, 0, promqltest.DefaultMaxSamplesPerQuery)
 	for _, c := range cases {
 		t.Run(c.alert+", "+c.when, func(t *testing.T) {
-			storage := promqltest.LoadedStorage(t, "load 1m"+c.series)
-			query, err := engine.NewInstantQuery(t.Context(), storage, promql.NewPrometheusQueryOpts(false, 0), rules[c.alert], time.Unix(0, 0).Add(10*time.Minute))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer query.Close()
-			found, err := query.Exec(t.Context()).Vector()
-			if err != nil {
-				t.Fatal(err)
-			}
+			found := afterTenMinutes(t, engine, c.series, rules[c.alert])
 			if (len(found) > 0) != c.fires {
 				t.Errorf("it gives %v", found)
 			}

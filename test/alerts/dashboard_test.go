@@ -5,9 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
 )
@@ -134,16 +132,7 @@ func TestNumbersOnTopAreNotMisleading(t *testing.T) {
 	}
 	for _, c := range shown {
 		t.Run(c.title+", "+c.when, func(t *testing.T) {
-			storage := promqltest.LoadedStorage(t, "load 1m"+c.series)
-			query, err := engine.NewInstantQuery(t.Context(), storage, promql.NewPrometheusQueryOpts(false, 0), asks[c.title], time.Unix(0, 0).Add(10*time.Minute))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer query.Close()
-			found, err := query.Exec(t.Context()).Vector()
-			if err != nil {
-				t.Fatal(err)
-			}
+			found := afterTenMinutes(t, engine, c.series, asks[c.title])
 			got := float64(nothing)
 			if len(found) > 0 {
 				got = found[0].F

@@ -1,9 +1,6 @@
 package impact
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,10 +10,9 @@ import (
 	"k8s.io/utils/ptr"
 
 	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/plugin/goldentest"
 	"ordinal.dev/ordinal/internal/revision"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 var now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
@@ -124,24 +120,7 @@ func TestImpactIsWhatTakingWouldChange(t *testing.T) {
 				i.Sets = append(i.Sets, Of(*s, plan.Make(*s)))
 			}
 			i.Sort()
-			golden(t, name, i.String())
+			goldentest.Check(t, name, i.String())
 		})
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -1,9 +1,6 @@
 package overview
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +12,9 @@ import (
 
 	"ordinal.dev/ordinal/internal/fence"
 	"ordinal.dev/ordinal/internal/plan"
+	"ordinal.dev/ordinal/internal/plugin/goldentest"
 	"ordinal.dev/ordinal/internal/plugin/install"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 var now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
 
@@ -94,7 +90,7 @@ func TestReports(t *testing.T) {
 			if failed := len(r.Problems) > 0; failed != test.wantFail {
 				t.Errorf("problems: %q", r.Problems)
 			}
-			golden(t, name, r.Text(now))
+			goldentest.Check(t, name, r.Text(now))
 		})
 	}
 }
@@ -108,29 +104,12 @@ func TestReportOfOneSet(t *testing.T) {
 	shop := namespace("shop", fence.OrdinalSets, map[string]string{fence.SetsAnnotation: "web", fence.LeavingAnnotation: "web"})
 	r := Make(installed(fence.Fenced, fence.NamespaceRecord{Name: "shop", Sets: []string{"web"}, State: fence.Leaving}), []corev1.Namespace{shop}, nil, now)
 	one := MakeOne(r, fence.ChargeOf(&shop), s, plan.Make(s))
-	golden(t, "one", one.Text(now))
+	goldentest.Check(t, "one", one.Text(now))
 
 	plain := namespace("shop", "", nil)
 	r = Make(&install.Installation{}, []corev1.Namespace{plain}, nil, now)
 	one = MakeOne(r, fence.ChargeOf(&plain), s, plan.Make(s))
 	if one.Charge != "not Ordinal's" || len(one.Problems) > 0 {
 		t.Errorf("of a set that is nobody's business: %q, %q", one.Charge, one.Problems)
-	}
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
