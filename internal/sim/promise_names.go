@@ -165,12 +165,20 @@ func (g *governed) wrong(wasOurs bool) (words string, most time.Duration) {
 		return "", 0
 	case g.service == nil && eldest != "":
 		return fmt.Sprintf("there is no Service %s, which %s was to have", g.name, eldest), serviceGrace + mostBehind
-	case g.service == nil && wasOurs && len(running) > 0:
+	case g.service == nil && wasOurs && slices.ContainsFunc(running, g.mayOwn):
 		return fmt.Sprintf("there is no Service %s, and pods are left", g.name), serviceGrace + mostBehind
 	case g.service == nil || g.service.DeletionTimestamp != nil || !isOurs(g.service):
 		return "", 0
 	}
 	return g.selectsWrong(running), mostBehind
+}
+
+// mayOwn reports whether a pod that is left may own a Service: in a foreground deletion it
+// would take that along, unless it is being deleted itself.
+func (g *governed) mayOwn(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil || !slices.ContainsFunc(g.sets, func(set *appsv1.StatefulSet) bool {
+		return ownedBy(pod, set) && slices.Contains(set.Finalizers, metav1.FinalizerDeleteDependents)
+	})
 }
 
 // eldest is the set that has the Service made, when it has been there for long enough: the
