@@ -33,8 +33,11 @@ func (f *fencing) mayWrite(by *instance, now time.Time) string {
 		return fmt.Sprintf("%s writes, and has seen that the fence is not there: label %t, policy %t, binding %t", by.name, c.labelled, c.policy, c.binding)
 	}
 	until := now // for as long as it was so
-	if seen < len(f.changes) {
-		until = f.changes[seen].at
+	for _, later := range f.changes[seen:] {
+		if !later.up() {
+			until = later.at
+			break
+		}
 	}
 	if until.Before(c.settled) {
 		return fmt.Sprintf("%s writes %s before all API servers go by the fence", by.name, c.settled.Sub(now))
