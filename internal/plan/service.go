@@ -102,11 +102,17 @@ func (p *planner) followSets() {
 	case why != "" && !p.serviceOnHold():
 		p.do(Action{Verb: Update, Object: p.Service, Change: change, Why: why})
 	case why == "" && ownsFields(p.Service):
-		p.do(Action{
-			Verb: Update, Object: p.Service, Change: Change{Unmanaged: true},
-			Why: "whoever brings theirs shall not meet a conflict with ours",
-		})
+		p.giveUpFields()
 	}
+}
+
+// giveUpFields has the API server note nothing of a Service of ours as written here but its
+// mark.
+func (p *planner) giveUpFields() {
+	p.do(Action{
+		Verb: Update, Object: p.Service, Change: Change{Unmanaged: true},
+		Why: "whoever brings theirs shall not meet a conflict with ours",
+	})
 }
 
 // serviceDrift is the change that makes the Service what it should be, and why; why is
@@ -186,6 +192,8 @@ func (p *planner) keepNames() {
 	case !kept(service, left):
 		refs := withOwners(service.OwnerReferences, owners)
 		p.do(Action{Verb: Update, Object: service, Change: Change{Owners: &refs}, Why: why})
+	case ownsFields(service): // it was made anew for them
+		p.giveUpFields()
 	}
 }
 
