@@ -90,8 +90,14 @@ $(HELM): tools/chart/go.mod tools/chart/go.sum
 		go -C tools/chart build -ldflags "-s -w -X $(HELM3).k8sVersionMajor=$(word 1,$(KUBEPARTS)) -X $(HELM3).k8sVersionMinor=$(word 2,$(KUBEPARTS))" -o ../../bin/tools/helm3 helm.sh/helm/v3/cmd/helm'
 	@touch $@
 
+.PHONY: generate
+generate: $(TOOLS) ## Make all that is generated: from api/ the deep copies, the CRD and its reference, and what make chart makes
+	@$(STEP) "make deep copies and the CRD" hack/api.sh
+	@$(STEP) "make docs/policy-reference.md" go -C tools run ./reference
+	@$(MAKE) --no-print-directory chart
+
 .PHONY: chart
-chart: ## Make what follows from charts/ordinal: install.yaml, the table of values, the fence's template
+chart: ## Make what follows from charts/ordinal: install.yaml, the table of values, the templates of fence and CRD
 	@$(STEP) "make install.yaml and the chart's README" go -C tools/chart run .
 
 .PHONY: vuln
@@ -103,7 +109,7 @@ unit: payload ## Unit tests
 	@$(STEP) "unit tests" go test -ldflags=-w $$(go list ./... | grep -v /test/)
 
 .PHONY: race
-race: deps ## The race detector: on what does not link Kubernetes, and on a controller that runs the integration tests
+race: deps $(HELM) ## The race detector: on what does not link Kubernetes, and on a controller that runs the integration tests
 	@$(STEP) "tests under the race detector" hack/race.sh
 	@CGO_ENABLED=1 $(STEP) "build a controller with the race detector" go build -race -o bin/ordinal-controller-race ./cmd/ordinal-controller
 	@ORDINAL_CONTROLLER=$(CURDIR)/bin/ordinal-controller-race $(STEP) "integration tests of that controller" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
@@ -122,11 +128,11 @@ mutants: ## Plant bugs in the controller, and see the simulator find each (about
 	@$(STEP) "mutants" go test -tags mutants -v -count=1 -timeout 30m ./internal/sim/mutants
 
 .PHONY: integration
-integration: payload ## Tests against the embedded control plane with simulated nodes; no privilege needed
+integration: payload $(HELM) ## Tests against the embedded control plane with simulated nodes; no privilege needed
 	@$(STEP) "integration tests" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
 
 .PHONY: sick
-sick: payload ## The integration tests with an API on which a tenth of the controller's requests goes wrong
+sick: payload $(HELM) ## The integration tests with an API on which a tenth of the controller's requests goes wrong
 	@ORDINAL_SICK_SEED=$(or $(SEED),1) $(STEP) "integration tests with a sick API" go test -ldflags=-w -count=1 -parallel 8 -timeout 20m ./test/integration/...
 
 .PHONY: takeover
@@ -146,6 +152,7 @@ VERSIONLD = -s -w $(foreach v,$(call VERSIONOF,$(1)),-X $(KUBEVAR).gitVersion=$(
 versions: controller ## Test on the oldest and on the newest Kubernetes that is supported, each built from its modules (a quarter of an hour the first time)
 	@$(STEP) "build Kubernetes $(call VERSIONOF,newest)" go -C test/versions/newest build -v -ldflags '$(call VERSIONLD,newest)' -o ../../../bin/newest .
 	@$(STEP) "build Kubernetes $(call VERSIONOF,oldest)" go -C test/versions/oldest build -v -ldflags '$(call VERSIONLD,oldest)' -o ../../../bin/oldest .
+	@$(STEP) "have the oldest judge the definition of policies" go -C test/versions/oldest test ./definition
 	@$(STEP) "tests on both" go test -ldflags=-w -v -count=1 -timeout 10m ./test/versions
 
 .PHONY: e2e

@@ -25,11 +25,14 @@ export -f formatting scripts
 
 step "format" bash -euo pipefail -c formatting
 step "scripts parse" bash -euo pipefail -c scripts
+step "deep copies and the CRD are up to date" hack/api.sh -check
 step "import rules, purity, sizes" go test -count=1 ./internal/archtest
 step "vet" go vet ./...
+step "each planted bug has its place" go test -tags mutants -count=1 -run TestEveryMutantFits ./internal/sim/mutants
 step "vet and test the payload's builder" bash -euc 'go -C payload vet ./... && go -C payload test ./...'
 step "vet what runs upstream's tests" go -C test/upstream vet ./...
 # What these read is not in their modules, and a result that is kept does not know of it.
+step "vet and test the reference of policies" bash -euc 'go -C tools vet ./... && go -C tools test -count=1 ./...'
 step "vet and test the chart" bash -euc 'go -C tools/chart vet ./... && go -C tools/chart test -count=1 ./...'
 step "have Prometheus try the alerts" bash -euc 'go -C test/alerts vet ./... && go -C test/alerts test -count=1 ./...'
 step "have kstatus and Argo CD judge every state" bash -euc 'go -C test/health vet ./... && go -C test/health test -count=1 ./...'

@@ -9,6 +9,12 @@
 //	GET  /peers    the other pods of the governing service, found by SRV
 //	GET  /healthz  ok
 //
+// With --elect one of the pods leads, and three pages more are there:
+//
+//	GET  /role              leader or follower
+//	POST /hand-over?to=POD  has another pod lead; the answer comes when it does
+//	POST /lead              what that one is told
+//
 // The count lives in the volume at /data where one is mounted, else in memory.
 //
 // Its image holds this one binary and no shell, so the binary is also what

@@ -7,13 +7,15 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
-const usage = "usage: counter [serve [--listen ADDRESS] [--data DIRECTORY]] | lookup [--srv] NAME | get URL | post URL"
+const usage = "usage: counter [serve [--listen ADDRESS] [--data DIRECTORY] [--elect]] | lookup [--srv] NAME | get URL | post URL"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
@@ -52,6 +54,7 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	listen := flags.String("listen", ":8080", "address to serve on")
 	data := flags.String("data", "/data", "where the volume is mounted")
+	elect := flags.Bool("elect", false, "have one of the pods lead, and tell which")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -72,6 +75,13 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 		service:  serviceDomain(hosts, hostname),
 		count:    count,
 		lookup:   net.DefaultResolver.LookupSRV,
+	}
+	if *elect {
+		s.election = &election{
+			hostname: hostname, client: &http.Client{Timeout: 2 * time.Second},
+			peers: func(ctx context.Context) ([]peer, error) { return findPeers(ctx, s.lookup, s.service) },
+		}
+		go s.election.run(ctx)
 	}
 	return s.serve(ctx, *listen, out)
 }

@@ -22,6 +22,7 @@ type server struct {
 	service  string // the governing service's domain, "" outside of one
 	count    *count
 	lookup   lookupSRV
+	election *election // nil where nobody leads
 }
 
 // A state is the answer to "who are you, and what do you remember?".
@@ -73,6 +74,9 @@ func (s *server) handler() http.Handler {
 		answer(w, peers)
 	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	if s.election != nil {
+		s.election.handle(mux)
+	}
 	return mux
 }
 

@@ -9,7 +9,7 @@ import (
 
 var (
 	// pure packages decide; they take the world as a value and return a value.
-	pure = []string{"internal/identity", "internal/revision", "internal/plan", "internal/forecast"}
+	pure = []string{"internal/claimtemplates", "internal/identity", "internal/override", "internal/revision", "internal/plan", "internal/forecast"}
 
 	// pureMayImport is everything beyond the standard library that a pure
 	// package may name: types, and helpers on types.
@@ -17,8 +17,11 @@ var (
 		"k8s.io/api",
 		"k8s.io/apimachinery",
 		"k8s.io/utils/ptr",
+		"sigs.k8s.io/json",
 		module + "/api",
+		module + "/internal/claimtemplates",
 		module + "/internal/identity",
+		module + "/internal/override",
 		module + "/internal/revision",
 		module + "/internal/plan",
 	}
@@ -40,7 +43,7 @@ var (
 
 	// light is what must never need a Kubernetes of its own.
 	light = []string{
-		"cmd/ordinal-controller", "cmd/kubectl-ordinal", "internal/plugin", "internal/fence", "internal/controller", "internal/footprint", "internal/sim",
+		"cmd/ordinal-controller", "cmd/kubectl-ordinal", "internal/plugin", "internal/fence", "internal/claimadmission", "internal/controller", "internal/footprint", "internal/sim",
 		"test/arena", "test/e2e", "test/fence", "bench/api", "bench/cluster", "bench/least", "examples",
 	}
 

@@ -15,6 +15,7 @@ var rooms = map[string][]string{
 	"kinds":          {},
 	"timing":         {},
 	"guard":          {"kinds"},
+	"hooks":          {},
 	"interlock":      {},
 	"snapshot":       {"kinds", "guard"},
 	"apply":          {"kinds", "timing", "snapshot"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -284,6 +285,14 @@ func (c *Cluster) startStages(ctx context.Context, api net.Listener) error {
 	if err := c.grant(ctx, client); err != nil {
 		return err
 	}
+	kinds, err := apiextensions.NewForConfig(admin)
+	if err != nil {
+		return err
+	}
+	if err := c.servePolicies(ctx, kinds); err != nil {
+		return err
+	}
+	c.acceptClaimTemplates(ctx, client)
 	if !c.cfg.Simulated() {
 		if err := node.MarkStopped(ctx, c.layout, client); err != nil { // a webhook's pod may be among them
 			c.log.Error(err, "the status of pods that stopped says that they are ready until the kubelet has started them")

@@ -9,7 +9,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"ordinal.dev/ordinal/internal/controller/apply"
 	"ordinal.dev/ordinal/internal/controller/queue"
 	"ordinal.dev/ordinal/internal/controller/snapshot"
 	"ordinal.dev/ordinal/internal/controller/timing"
@@ -21,6 +23,7 @@ import (
 // then a Service of ours is kept, so that the pods have their names while they end.
 func (s *setSync) bury(ctx context.Context) error {
 	left, err := s.keepNames(ctx)
+	err = apply.Joined(err, s.tellOfNoTarget(ctx))
 	if !left && err == nil {
 		s.memories.forget(s.key)
 	}
@@ -28,7 +31,28 @@ func (s *setSync) bury(ctx context.Context) error {
 	s.interlock.Gone(s.key.Namespace, s.key.Name)
 	s.metrics.Forget(s.key)
 	s.admission.End(s.key, s.clock.Now())
+	if s.hooks != nil {
+		s.hooks.Forget(s.key)
+	}
 	return err
+}
+
+// noteNamespace finds out whether a namespace is being deleted with a set that would take down
+// its pods in order: it must not be kept. Nothing is created for such a set, by which that would
+// show. Who may list namespaces may list a single one, and need not get it.
+func (s *setSync) noteNamespace(ctx context.Context) (ended bool, err error) {
+	if s.memory.spaceEnds || !plan.KeepsPods(s.snapshot.Set) {
+		return false, nil
+	}
+	var list corev1.NamespaceList
+	if err := s.writer.Live.List(ctx, &list, client.MatchingFields{"metadata.name": s.key.Namespace}); err != nil {
+		log.FromContext(ctx).Error(err, "whether the namespace is being deleted cannot be found out, and is looked at again")
+		return false, nil
+	}
+	for i := range list.Items {
+		s.memory.spaceEnds = s.memory.spaceEnds || list.Items[i].DeletionTimestamp != nil
+	}
+	return false, nil
 }
 
 // goneBefore is a set that was gone before this controller began, or is forgotten, as far as

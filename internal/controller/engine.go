@@ -38,9 +38,18 @@ type Surroundings struct {
 	Reports  snapshot.Reporter // reads events of others; nil where there are none
 	Clock    clock.PassiveClock
 	Disabled []plan.Feature
+	// Hooks runs hooks; nil where none are run.
+	Hooks Hooks
 	// Interlock says where it may act; nil for everywhere.
 	Interlock *interlock.Interlock
 	Logger    logr.Logger // the zero value drops what is logged
+}
+
+// Hooks runs hooks, and remembers how the last run of each ended.
+type Hooks interface {
+	apply.Hooks
+	Runs(set types.NamespacedName) []plan.HookRun
+	Forget(set types.NamespacedName)
 }
 
 // NewEngine makes an engine with empty caches. Its writes are made one after the
@@ -152,5 +161,9 @@ func (e *Engine) Due(ctx context.Context, set types.NamespacedName) []plan.Actio
 		return nil
 	}
 	r.recall(&s, m)
-	return plan.Make(s).Actions
+	made := plan.Make(s)
+	if len(made.Looks)+len(made.DryRuns)+len(made.ClaimLooks)+len(made.VolumeLooks) > 0 {
+		return nil
+	}
+	return made.Actions
 }

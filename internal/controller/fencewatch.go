@@ -58,6 +58,15 @@ func (w *waker) start(_ context.Context, q queue.Queue) error {
 	return nil
 }
 
+// one enqueues a set.
+func (w *waker) one(set types.NamespacedName) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.queue != nil {
+		w.queue.Add(reconcile.Request{NamespacedName: set})
+	}
+}
+
 func (w *waker) wake(namespace string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -23,10 +23,19 @@ import (
 type memory struct {
 	uid        types.UID // of the set, not only of its name
 	firstSeen  time.Time
-	failures   map[int]plan.Failure // of pods, by ordinal
-	healed     []int                // ordinals whose pods heal took
-	template   []byte               // the revision.Data of the set as of generation; may be nil
+	failures   map[int]plan.Failure  // of pods, by ordinal
+	healed     []int                 // ordinals whose pods heal took
+	bore       map[int]string        // revisions of pods, by ordinal
+	refusal    *plan.EvictionRefusal // what a PodDisruptionBudget said last
+	template   []byte                // the revision.Data of the set as of generation; may be nil
 	generation int64
+
+	dryRuns    map[string]plan.DryRun          // what the API server said to pods with overrides
+	noResize   bool                            // the API server cannot resize pods
+	policiesAt time.Time                       // when statuses of policies were written last
+	resize     *plan.ResizeRefusal             // the resize that it refused last
+	claims     map[types.UID]plan.ClaimRefusal // changes of claims that it refused last
+	volumes    map[string]plan.Volume          // what is known of volumes
 
 	set       *appsv1.StatefulSet // as it was last planned for
 	service   *corev1.Service     // the governing Service as it was last seen; nil for never

@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -36,6 +37,7 @@ type reconciler struct {
 	disabled []plan.Feature
 	memories memories
 
+	hooks     Hooks                // nil where none are run
 	reports   snapshot.Reporter    // of other components' events; nil for none
 	interlock *interlock.Interlock // nil where there is nobody to be fenced off
 	guard     *guard.Guard
@@ -58,9 +60,10 @@ func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Met
 	r := &reconciler{
 		cache: cache, clock: s.Clock, disabled: s.Disabled, metrics: metrics,
 		reports:   s.Reports,
+		hooks:     s.Hooks,
 		interlock: s.Interlock,
 		checker:   snapshot.NewChecker(s.Live, cache),
-		writer:    &apply.Writer{Client: s.Client, Live: s.Live, Clock: s.Clock, Each: apply.InParallel, MayWrite: mayWrite(s.Interlock)},
+		writer:    &apply.Writer{Client: s.Client, Live: s.Live, Clock: s.Clock, Each: apply.InParallel, Hooks: s.Hooks, MayWrite: mayWrite(s.Interlock)},
 		reporter:  report.New(s.Recorder, s.Clock, metrics),
 		admission: queue.NewAdmission(queue.Limits{First: 2 * workers, Least: workers, Most: 4 * workers}),
 	}
@@ -70,21 +73,24 @@ func newReconciler(cache cache, s Surroundings, workers int, metrics *report.Met
 
 // steps are what is done for one set, in this order. Each of them may end it.
 var steps = [...]func(*setSync, context.Context) (ended bool, err error){
-	(*setSync).awaitFence,     // that keeps the in-tree controller out of the namespace
-	(*setSync).awaitLeave,     // while another controller acts in the namespace
-	(*setSync).awaitOwnWrites, // until the caches show what was written for the set
-	(*setSync).takeSnapshot,   // from the caches
-	(*setSync).forgetEarlier,  // what is remembered of another set that had the name
-	(*setSync).checkFenced,    // all claims of the set, not only those that it had once
-	(*setSync).noteHold,       // that another controller has acted on the set
-	(*setSync).awaitCatchUp,   // until the caches show what the API server does, where that is in doubt
-	(*setSync).makePlan,       // all decisions are in package plan
-	(*setSync).askWhy,         // pods do not start, in the words of other components
-	(*setSync).awaitAdmission, // a new generation begins when there is a slot for its rollout
-	(*setSync).applyPlan,      // the writes
-	(*setSync).report,         // events and the status
-	(*setSync).noteLeft,       // that nothing is left to take back of a set that is given back
-	(*setSync).scheduleNext,   // when to reconcile again
+	(*setSync).awaitFence,      // that keeps the in-tree controller out of the namespace
+	(*setSync).awaitLeave,      // while another controller acts in the namespace
+	(*setSync).awaitOwnWrites,  // until the caches show what was written for the set
+	(*setSync).takeSnapshot,    // from the caches
+	(*setSync).forgetEarlier,   // what is remembered of another set that had the name
+	(*setSync).checkFenced,     // all claims of the set, not only those that it had once
+	(*setSync).noteHold,        // that another controller has acted on the set
+	(*setSync).awaitCatchUp,    // until the caches show what the API server does, where that is in doubt
+	(*setSync).noteNamespace,   // that it is being deleted, and a set in it that waits for its pods
+	(*setSync).makePlan,        // all decisions are in package plan
+	(*setSync).dryRunOverrides, // whether the API server takes pods with them
+	(*setSync).lookClosely,     // at pods that are updated where they are
+	(*setSync).askWhy,          // pods do not start, in the words of other components
+	(*setSync).awaitAdmission,  // a new generation begins when there is a slot for its rollout
+	(*setSync).applyPlan,       // the writes
+	(*setSync).report,          // events and the status
+	(*setSync).noteLeft,        // that nothing is left to take back of a set that is given back
+	(*setSync).scheduleNext,    // when to reconcile again
 }
 
 // Reconcile implements reconcile.Reconciler, except that it may say when to come back
@@ -113,6 +119,7 @@ type setSync struct {
 	inLine   time.Duration // how long the set has to wait for admission; zero if it is admitted
 
 	ranOut       bool // there was no time for all of the plan
+	tryAgain     bool // a dry run could not be made
 	onHold       bool // something was refused that nothing else waits for
 	applyErr     error
 	reportErr    error
@@ -193,6 +200,19 @@ func (s *setSync) makePlan(context.Context) (ended bool, err error) {
 	return false, nil
 }
 
+// lookClosely reads the pods and claims that the plan asks for from the API server, and plans again.
+func (s *setSync) lookClosely(ctx context.Context) (ended bool, err error) {
+	for range snapshot.MostLooks {
+		looked, err := snapshot.Look(ctx, s.writer.Live, &s.snapshot, &s.plan)
+		if err != nil || !looked {
+			return false, err
+		}
+		s.memory.volumes = s.snapshot.Volumes
+		s.plan = plan.Make(s.snapshot)
+	}
+	return false, nil
+}
+
 // askWhy reads the events that the plan asks for, seldom, and plans again with what they
 // say. Without them the plan is the same in fewer words.
 func (s *setSync) askWhy(ctx context.Context) (ended bool, err error) {
@@ -220,7 +240,11 @@ func (s *setSync) askWhy(ctx context.Context) (ended bool, err error) {
 func (r *reconciler) recall(s *plan.Snapshot, m *memory) {
 	s.FirstSeen, s.Failures, s.Healed, s.Refused, s.Disabled = m.firstSeen, m.failures, m.healed, m.report.Refused(), r.disabled
 	s.Template, s.Reported = m.templateOf(s.Set), m.asked.Reports()
-	s.Leaving = r.leaving(s)
+	s.Leaving, s.Bore, s.DryRuns = r.leaving(s), m.bore, m.dryRuns
+	s.EvictionRefused, s.NoResize, s.ResizeRefused, s.ClaimsRefused, s.Volumes = m.refusal, m.noResize, m.resize, m.claims, m.volumes
+	if r.hooks != nil {
+		s.HookRuns = r.hooks.Runs(client.ObjectKeyFromObject(s.Set))
+	}
 	s.NoServiceSince, s.LastService, s.ServiceRefused, s.NamespaceEnds = m.noService, m.service, m.report.ServiceRefused(), m.spaceEnds
 }
 
@@ -241,6 +265,14 @@ func (s *setSync) applyPlan(ctx context.Context) (ended bool, err error) {
 	s.metrics.Applied(len(s.plan.Actions), s.clock.Since(started))
 	m.spaceEnds = m.spaceEnds || result.NamespaceEnds
 	m.freshness.Wrote(apply.Uncertain(err))
+	m.bore, m.refusal, m.noResize = s.plan.Bore, result.Eviction(m.refusal), m.noResize || result.NoResize
+	if len(result.DryRuns) > 0 {
+		m.addDryRuns(result.DryRuns)
+	}
+	if result.ResizeRefused != nil {
+		m.resize = result.ResizeRefused
+	}
+	m.claims = result.Claims(m.claims)
 	m.failures, m.healed = result.Failures(s.plan.Failures, m.failures), result.Healed(s.plan.Healed)
 	if err == nil && !result.RanOut {
 		m.report.Accepted()
@@ -256,8 +288,9 @@ func (s *setSync) report(ctx context.Context) (ended bool, err error) {
 	due, err := s.reporter.Report(set, &s.plan, progress, &m.report, func() error {
 		return s.writer.WriteStatus(ctx, set, s.plan.Status, &m.writes, s.reporter.WritesOf(set, &m.report))
 	})
-	s.reportErr = err
-	s.requeueAfter = timing.Soonest(timing.Soonest(s.inLine, s.plan.RequeueAfter), timing.Soonest(due, s.askAgain))
+	again, policyErr := s.writePolicies(ctx, s.plan.Policies)
+	s.reportErr = apply.Joined(err, policyErr)
+	s.requeueAfter = timing.Soonest(timing.Soonest(s.inLine, s.plan.RequeueAfter), timing.Soonest(timing.Soonest(due, again), s.askAgain))
 	return false, nil
 }
 
@@ -266,6 +299,9 @@ func (s *setSync) scheduleNext(ctx context.Context) (ended bool, err error) {
 	if s.ranOut { // it got further, and the next plan meets again what has failed in this one
 		s.requeueAfter = goOn
 		return true, nil
+	}
+	if s.tryAgain {
+		s.requeueAfter = timing.Soonest(staleRetry, s.requeueAfter)
 	}
 	if s.onHold {
 		s.requeueAfter = timing.Soonest(timing.FirstRetry, s.requeueAfter)

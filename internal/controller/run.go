@@ -22,7 +22,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/controller/apiclient"
+	"ordinal.dev/ordinal/internal/controller/hooks"
 	"ordinal.dev/ordinal/internal/controller/interlock"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/controller/queue"
@@ -156,7 +158,12 @@ func (c *Controller) register(ctx context.Context, mgr manager.Manager) error {
 	}
 	events := fenceEvents{report.Fence{Metrics: metrics, Logger: c.options.Logger}, &waker{cache: cache}, make(chan struct{}, 1)}
 	locks := interlock.New(c.options.Mode, clock.RealClock{}, events)
+	caller, err := hooks.NewCaller(mgr.GetConfig(), mgr.GetAPIReader())
+	if err != nil {
+		return err
+	}
 	r := newReconciler(cache, Surroundings{
+		Hooks:  hooks.NewRunner(hooks.Beside(caller.Call), clock.RealClock{}, events.wake.one),
 		Client: writes, Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder(name), Reports: snapshot.Reports(mgr.GetAPIReader()),
 		Clock: clock.RealClock{}, Disabled: c.options.Disabled, Interlock: locks, Logger: c.options.Logger,
 	}, c.options.Workers, metrics)
@@ -205,6 +212,7 @@ func (c *Controller) watch(mgr manager.Manager, cache *snapshot.Cache, r *reconc
 		Watches(&corev1.PersistentVolumeClaim{}, concerned).
 		Watches(&appsv1.ControllerRevision{}, parts, others).
 		Watches(&corev1.Service{}, concerned).
+		Watches(&v1alpha1.StatefulSetPolicy{}, concerned).
 		WatchesRawSource(source.Func(requeuer.Start)).
 		WatchesRawSource(source.Func(wake.start)).
 		WithOptions(controller.Options{

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/override"
 	"ordinal.dev/ordinal/internal/plan"
 )
 
@@ -25,8 +26,8 @@ func (w *world) lookAround() (assumed []string) {
 		since := pod.CreationTimestamp.Time
 		switch state {
 		case plan.Stuck:
-			w.stays[pod.UID], w.broken[identity.Revision(pod)] = true, pod
-			assumed = append(assumed, fmt.Sprintf("%s %s: it stays so, as does every pod of its revision", pod.Name, words))
+			w.stays[pod.UID], w.broken[override.BuildOf(pod)] = true, pod
+			assumed = append(assumed, fmt.Sprintf("%s %s: it stays so, as does every pod of its revision%s", pod.Name, words, withOverride(pod)))
 			continue
 		case plan.Terminating:
 			since = pod.DeletionTimestamp.Time // when its grace period is over
@@ -45,6 +46,14 @@ func (w *world) lookAround() (assumed []string) {
 		}
 	}
 	return assumed
+}
+
+// withOverride is, to follow the revision, that a pod has an override, too.
+func withOverride(pod *corev1.Pod) string {
+	if override.HashOn(pod) == "" {
+		return ""
+	}
+	return " with its override"
 }
 
 func unreadySince(pod *corev1.Pod) time.Time {
@@ -74,6 +83,11 @@ func (w *world) advance() (lost []*corev1.PersistentVolumeClaim, moved bool) {
 		}
 	}
 	for name, claim := range w.Claims {
+		if w.isOfNobody(claim) {
+			delete(w.Claims, name)
+			lost, moved = append(lost, claim), true
+			continue
+		}
 		if claim.DeletionTimestamp != nil && !slices.ContainsFunc(w.Pods, func(p *corev1.Pod) bool { return mounts(p, name) }) {
 			delete(w.Claims, name)
 			lost, moved = append(lost, claim), true
@@ -85,7 +99,7 @@ func (w *world) advance() (lost []*corev1.PersistentVolumeClaim, moved bool) {
 
 // start makes a pod ready, and reports whether that changed anything.
 func (w *world) start(pod *corev1.Pod) bool {
-	if model := w.broken[identity.Revision(pod)]; model != nil {
+	if model := w.broken[override.BuildOf(pod)]; model != nil {
 		failed := pod.DeepCopy()
 		failed.Status, failed.Spec.NodeName = *model.Status.DeepCopy(), model.Spec.NodeName
 		w.stays[pod.UID] = true
@@ -143,6 +157,15 @@ func (w *world) collect(pod *corev1.Pod) (lost []*corev1.PersistentVolumeClaim) 
 		}
 	}
 	return lost
+}
+
+// isOfNobody reports whether a claim belongs to nothing but pods that are no more, as that of a
+// pod that left after it was gone.
+func (w *world) isOfNobody(claim *corev1.PersistentVolumeClaim) bool {
+	isGone := func(r metav1.OwnerReference) bool {
+		return r.Kind == identity.PodKind.Kind && !slices.ContainsFunc(w.Pods, func(p *corev1.Pod) bool { return p.UID == r.UID })
+	}
+	return len(claim.OwnerReferences) > 0 && !slices.ContainsFunc(claim.OwnerReferences, func(r metav1.OwnerReference) bool { return !isGone(r) })
 }
 
 func mounts(pod *corev1.Pod, claim string) bool {

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/override"
 	"ordinal.dev/ordinal/internal/plan"
 	"ordinal.dev/ordinal/internal/revision"
 )
@@ -40,8 +41,11 @@ type Template struct {
 	Revision string   `json:"revision"`
 	Pods     []string `json:"pods"`
 	Fields   []Field  `json:"fields,omitempty"`
-	// Unknown is set where the history does not have the revision.
+	// Unknown is set where the history does not have the revision, or the pods do not say with
+	// which override they were made.
 	Unknown bool `json:"unknown,omitempty"`
+
+	from, to string // what the pods were made from, and the hash of the override that they are to have
 }
 
 // lastApplied is kubectl's own note, which says nothing that other fields do not.
@@ -65,23 +69,53 @@ func templates(s plan.Snapshot, restarted []string) []Template {
 	var all []Template
 	for _, name := range restarted {
 		i := slices.IndexFunc(s.Pods, func(p *corev1.Pod) bool { return p.Name == name })
-		from := identity.Revision(s.Pods[i])
-		at := slices.IndexFunc(all, func(t Template) bool { return t.Revision == from })
+		next := templateOf(s, s.Pods[i])
+		at := slices.IndexFunc(all, func(t Template) bool { return t.from == next.from && t.to == next.to })
 		if at < 0 {
-			at, all = len(all), append(all, templateOf(s, from))
+			next.compare(s, s.Pods[i])
+			at, all = len(all), append(all, next)
 		}
 		all[at].Pods = append(all[at].Pods, name)
 	}
 	return slices.DeleteFunc(all, func(t Template) bool { return !t.Unknown && len(t.Fields) == 0 })
 }
 
-func templateOf(s plan.Snapshot, from string) Template {
-	for _, r := range s.Revisions {
-		if old, err := revision.Template(r); r.Name == from && err == nil {
-			return Template{Revision: from, Fields: differences("spec.template", plain(old), plain(s.Set.Spec.Template))}
-		}
+// templateOf is what a pod has, and is to have, without the fields that differ.
+func templateOf(s plan.Snapshot, pod *corev1.Pod) Template {
+	t := Template{Revision: identity.Revision(pod), from: override.BuildOf(pod)}
+	t.to = overrideOf(s, pod).Hash()
+	return t
+}
+
+// overrideOf is the one that the set's policy has for the pod's ordinal, nil for none.
+func overrideOf(s plan.Snapshot, pod *corev1.Pod) *override.Override {
+	policy := plan.PolicyFor(s.Policies)
+	if policy == nil {
+		return nil
 	}
-	return Template{Revision: from, Unknown: true}
+	_, ordinal, _ := identity.Parse(pod.Name)
+	all := override.Of(policy.Spec.Members)
+	return all.For(ordinal)
+}
+
+// compare finds the fields that differ, with overrides as they were and as they are to be.
+func (t *Template) compare(s plan.Snapshot, pod *corev1.Pod) {
+	t.Unknown = true
+	had, err := override.On(pod)
+	i := slices.IndexFunc(s.Revisions, func(r *appsv1.ControllerRevision) bool { return r.Name == t.Revision })
+	if i < 0 || err != nil {
+		return
+	}
+	old, err := revision.Template(s.Revisions[i])
+	if err != nil {
+		return
+	}
+	old, _, errOld := had.Apply(s.Set, old)
+	wanted, _, errNew := overrideOf(s, pod).Apply(s.Set, &s.Set.Spec.Template)
+	if errOld != nil || errNew != nil {
+		return
+	}
+	t.Unknown, t.Fields = false, differences("spec.template", plain(old), plain(wanted))
 }
 
 // plain is a value as JSON has it.

@@ -34,10 +34,11 @@ type Forecast struct {
 	// Templates say what differs in the pod template, for the pods that restart.
 	Templates []Template `json:"templates,omitempty"`
 
-	Restarted []string `json:"restarted,omitempty"` // pods that are replaced, in order
-	Created   []string `json:"created,omitempty"`   // pods that there were not
-	Removed   []string `json:"removed,omitempty"`   // pods that do not come back
-	Untouched []string `json:"untouched,omitempty"` // pods to which nothing happens
+	Restarted []string `json:"restarted,omitempty"`      // pods that are replaced, in order
+	Created   []string `json:"created,omitempty"`        // pods that there were not
+	Removed   []string `json:"removed,omitempty"`        // pods that do not come back
+	Changed   []string `json:"changedInPlace,omitempty"` // pods that are updated where they are, in order
+	Untouched []string `json:"untouched,omitempty"`      // pods to which nothing happens
 
 	// Kept are the claims of pods that do not come back.
 	Kept []string `json:"keptClaims,omitempty"`
@@ -68,6 +69,12 @@ type Step struct {
 	Kind  string `json:"kind"` // "pod", "claim", "revision" or "service"
 	Name  string `json:"name"`
 	Why   string `json:"why"`
+	// Hook is which one is run for a pod, empty for none.
+	Hook string `json:"hook,omitempty"`
+	// InPlace is set for the update of a pod where it is.
+	InPlace bool `json:"inPlace,omitempty"`
+	// Claim is what is asked of a claim, as in "have 20Gi".
+	Claim string `json:"claim,omitempty"`
 	// After is what it waits for, as in "web-2 is available".
 	After string `json:"after,omitempty"`
 	// Reuses are the claims that a pod that is made finds.
@@ -102,6 +109,9 @@ func Run(c Change) Forecast {
 		f.Fields = setFields(c.Before, w.Set)
 	}
 	p, ended := r.run()
+	if len(w.DryRuns) > len(c.Snapshot.DryRuns) {
+		f.Assumed = append(f.Assumed, "the API server takes pods with their overrides, which it is asked before one goes")
+	}
 	f.Finishes = ended && p.AtRest() && p.Frozen == ""
 	f.Steps, f.TakesSeconds = r.steps, int(r.moved.Sub(c.Snapshot.Now)/time.Second)
 	f.Available, f.Wanted = int(p.Status.AvailableReplicas), identity.OrdinalsOf(w.Set).Count
@@ -111,6 +121,9 @@ func Run(c Change) Forecast {
 	}
 	for _, wait := range p.Waits {
 		f.Waits = append(f.Waits, wait.String())
+	}
+	if failed := stalled(&p); failed != "" && p.AtRest() && p.Frozen == "" {
+		f.Finishes, f.Waits = false, append(f.Waits, failed)
 	}
 	if p.Frozen != "" {
 		f.Waits = append(f.Waits, p.Frozen)
@@ -124,6 +137,16 @@ func Run(c Change) Forecast {
 	return f
 }
 
+// stalled is what a plan says only a person can mend, empty for nothing.
+func stalled(p *plan.Plan) string {
+	for _, c := range p.Status.Conditions {
+		if c.Type == plan.ConditionStalled {
+			return c.Message
+		}
+	}
+	return ""
+}
+
 // run plans and acts until nothing happens any more, and returns the last plan. ended is
 // false where that was too far away.
 func (r *recorder) run() (p plan.Plan, ended bool) {
@@ -133,7 +156,11 @@ func (r *recorder) run() (p plan.Plan, ended bool) {
 	idle, work := 0, 0
 	for work < mostWork && w.made < mostMade && r.round < mostRounds*(len(w.Pods)+count+mostIdle) {
 		work += len(w.Pods) + min(count, perPlan) + 1
+		w.lookClosely()
 		p = plan.Make(w.Snapshot)
+		for len(p.DryRuns) > 0 && w.takeAll(p.DryRuns) {
+			p = plan.Make(w.Snapshot)
+		}
 		r.round++
 		r.listen(&p)
 		restless := w.remember(&p)
@@ -173,6 +200,10 @@ func (f *Forecast) sortPods(present []*corev1.Pod) {
 		}
 		touched[s.Name] = true
 		switch s.Verb {
+		case string(plan.Update), string(plan.Resize):
+			if s.InPlace && !slices.Contains(f.Changed, s.Name) {
+				f.Changed = append(f.Changed, s.Name)
+			}
 		case string(plan.Delete):
 			gone[s.Name] = true
 			f.Removed = append(f.Removed, s.Name)

@@ -16,10 +16,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/forecast"
 	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/override"
 	"ordinal.dev/ordinal/internal/plan"
 	"ordinal.dev/ordinal/internal/revision"
 )
@@ -41,7 +44,7 @@ type scene struct {
 	Change json.RawMessage `json:"change"`
 	// History are the revisions that there are, oldest first.
 	History []string `json:"history"`
-	// Pods are "NAME REVISION STATE [AGE]"; the state is ready, unready, pending, nopull or
+	// Pods are "NAME REVISION STATE [AGE] [role=ROLE]"; the state is ready, unready, pending, nopull or
 	// terminating.
 	Pods []string `json:"pods"`
 	// Claims are those that there are beside those of pods.
@@ -49,6 +52,10 @@ type scene struct {
 	Service *corev1.Service   `json:"service"`
 	Storage *forecast.Storage `json:"storage"`
 	Current string            `json:"current"`
+	// Members is what the policy said of them when the pods were made.
+	Members *v1alpha1.Members `json:"members"`
+	// Policy is what the set's policy says, if it has one.
+	Policy *v1alpha1.StatefulSetPolicySpec `json:"policy"`
 }
 
 // TestGolden checks every file under testdata: a change in YAML, a line "---", and what
@@ -124,6 +131,9 @@ func (s *scene) change(t *testing.T) (c forecast.Change, shorten func(string) st
 	t.Helper()
 	var names []string
 	snapshot := plan.Snapshot{Now: now, Service: s.Service, Claims: map[string]*corev1.PersistentVolumeClaim{}}
+	if s.Policy != nil {
+		snapshot.Policies = []*v1alpha1.StatefulSetPolicy{{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: *s.Policy}}
+	}
 	revisions := map[string]*appsv1.ControllerRevision{}
 	for i, image := range s.History {
 		r := s.revision(t, &s.Set, "app:"+image, int64(i+1))
@@ -142,7 +152,10 @@ func (s *scene) change(t *testing.T) (c forecast.Change, shorten func(string) st
 		_, ordinal, _ := identity.Parse(pod.Name)
 		for _, template := range identity.ClaimTemplates(&s.Set) {
 			claim := identity.NewClaim(&s.Set, template, ordinal)
-			claim.UID, claim.Status.Phase = types.UID("uid-"+claim.Name), corev1.ClaimBound
+			claim.UID, claim.Status.Phase, claim.Status.Capacity = types.UID("uid-"+claim.Name), corev1.ClaimBound, claim.Spec.Resources.Requests
+			if claim.Spec.StorageClassName == nil {
+				claim.Spec.StorageClassName = ptr.To("standard")
+			}
 			snapshot.Claims[claim.Name] = claim
 		}
 	}
@@ -189,7 +202,10 @@ func (s *scene) pod(t *testing.T, line string, revisions map[string]*appsv1.Cont
 	if len(fields) < 3 || revisions[fields[1]] == nil {
 		t.Fatalf("pod %q: want NAME REVISION STATE [AGE], with a revision of the history", line)
 	}
-	age := time.Minute
+	age, role := time.Minute, ""
+	if name, is := strings.CutPrefix(fields[len(fields)-1], "role="); is {
+		role, fields = name, fields[:len(fields)-1]
+	}
 	if len(fields) > 3 {
 		var err error
 		if age, err = time.ParseDuration(fields[3]); err != nil {
@@ -202,7 +218,12 @@ func (s *scene) pod(t *testing.T, line string, revisions map[string]*appsv1.Cont
 	}
 	_, ordinal, _ := identity.Parse(fields[0])
 	pod := identity.NewPod(&s.Set, template, revisions[fields[1]].Name, ordinal)
+	overrides := override.Of(s.Members)
+	override.Mark(pod, overrides.For(ordinal))
 	since := metav1.NewTime(now.Add(-age))
+	if role != "" {
+		pod.Labels["role"] = role
+	}
 	pod.UID, pod.CreationTimestamp, pod.Spec.NodeName = types.UID("uid-"+pod.Name), since, "node"
 	status := corev1.ConditionFalse
 	container := corev1.ContainerStatus{Name: "app", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}

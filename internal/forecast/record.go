@@ -30,7 +30,9 @@ func (r *recorder) listen(p *plan.Plan) {
 		}
 	}
 	for _, e := range p.Events {
-		r.tell(e.Message)
+		if e.Warning {
+			r.tell(e.Message)
+		}
 	}
 }
 
@@ -53,6 +55,9 @@ func heldUp(holds string) string {
 
 // do carries out an action after what it needs, and records it.
 func (r *recorder) do(a plan.Action) {
+	if a.Verb == plan.Evict {
+		a.Verb = plan.Delete // budgets let it go, in the end
+	}
 	var reuses []string
 	if a.Kind() == "pod" && a.Verb == plan.Create {
 		reuses = r.claimsOf(a.Object.GetName())
@@ -60,12 +65,43 @@ func (r *recorder) do(a plan.Action) {
 	for _, need := range a.Needs {
 		r.do(need)
 	}
-	step := Step{Round: r.round, Verb: string(a.Verb), Kind: a.Kind(), Name: a.Object.GetName(), Why: a.Why, Reuses: reuses}
+	if r.refusesChange(a) {
+		return
+	}
+	if isNote(a) {
+		r.carryOut(a)
+		return
+	}
+	step := Step{Round: r.round, Verb: string(a.Verb), Kind: a.Kind(), Name: a.Object.GetName(), Why: a.Why, Reuses: reuses, InPlace: a.Change.Pod != nil}
+	if a.Hook != nil {
+		step.Name, step.Hook = a.Hook.About, a.Hook.Name
+	}
+	if a.Kind() == "revision" && a.Verb == plan.Update && a.Change.Number == 0 {
+		step.Verb = markFailed
+	}
 	if a.Kind() == "pod" && (a.Verb == plan.Create || a.Verb == plan.Delete) {
 		step.After = r.after(step.Name, a.Verb)
 	}
+	step.Claim = claimWords(a)
 	r.steps = append(r.steps, step)
 	r.carryOut(a)
+}
+
+// markFailed is the verb of a step that marks a revision as one that has failed.
+const markFailed = "mark"
+
+// isNote reports whether an action tells nobody anything: what is noted on a pod on its way,
+// and questions to it.
+func isNote(a plan.Action) bool {
+	if a.Hook != nil {
+		return a.Hook.Name == plan.RoleHook || a.Hook.Name == plan.InSyncHook
+	}
+	_, moves := a.Change.Annotations[plan.InPlaceAnnotation]
+	_, claims := a.Change.Annotations[plan.RevisionClaimsAnnotation]
+	_, handed := a.Change.Annotations[plan.HandedOverAnnotation]
+	_, leaves := a.Change.Annotations[plan.LeavingAnnotation]
+	_, joins := a.Change.Annotations[plan.MembersAnnotation]
+	return moves || handed || claims || leaves || joins
 }
 
 // after says what had to come about before something was done to a pod, empty for nothing.
@@ -85,6 +121,8 @@ func (r *recorder) after(pod string, verb plan.Verb) string {
 	switch now := r.pod(wait.For); {
 	case !waited || wait.For == pod:
 		return ""
+	case strings.HasPrefix(wait.For, "the "): // the canary
+		return wait.For + " is over"
 	case now == nil || now.DeletionTimestamp != nil:
 		return wait.For + " is gone"
 	case r.isAvailable(now):
@@ -111,7 +149,7 @@ func (w *world) remember(p *plan.Plan) bool {
 	changed := !equality.Semantic.DeepEqual(w.Set.Status, p.Status)
 	set := w.Set.DeepCopy()
 	set.Status = p.Status
-	w.Set, w.Failures, w.Healed = set, p.Failures, p.Healed
+	w.Set, w.Failures, w.Healed, w.Bore = set, p.Failures, p.Healed, p.Bore
 	return changed
 }
 

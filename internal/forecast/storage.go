@@ -14,6 +14,14 @@ type Storage struct {
 	Classes map[string]bool
 	// Default is the class of a claim that names none, empty for none.
 	Default string
+	// Fixed are the classes whose volumes cannot grow.
+	Fixed map[string]bool
+}
+
+// mayGrow reports whether a claim's class allows that it grows, as far as is known.
+func (s Storage) mayGrow(claim *corev1.PersistentVolumeClaim) bool {
+	class := claim.Spec.StorageClassName
+	return class != nil && *class != "" && !s.Fixed[*class]
 }
 
 // admit gives a claim the class that the API server would give it.

@@ -27,7 +27,7 @@ func (f *Forecast) String() string {
 	section("What changes in it", fieldLines(f.Fields))
 	for _, t := range f.Templates {
 		if t.Unknown {
-			section("Nobody knows the template of "+which(t.Pods), []string{"revision " + t.Revision + " is not in the history"})
+			section("Nobody knows the template of "+which(t.Pods), []string{t.whyUnknown()})
 		} else if !slices.Equal(t.Fields, f.templateFields()) {
 			section(fmt.Sprintf("What changes for %s, at revision %s", which(t.Pods), t.Revision), fieldLines(t.Fields))
 		}
@@ -44,6 +44,13 @@ func (f *Forecast) String() string {
 	return b.String()
 }
 
+func (t *Template) whyUnknown() string {
+	if t.from != t.Revision {
+		return "what revision " + t.Revision + " and their override made of them is not in the history and on the pods"
+	}
+	return "revision " + t.Revision + " is not in the history"
+}
+
 // summary is one line without its stop.
 func (f *Forecast) summary() string {
 	var words []string
@@ -56,11 +63,17 @@ func (f *Forecast) summary() string {
 		words = append(words, "it is new")
 	}
 	pods(f.Restarted, "restart")
+	if n := len(f.Changed); n > 0 {
+		words = append(words, counted(n, "pod")+verbFor(n, "change")+" in place")
+	}
 	pods(f.Created, "start")
 	pods(f.Removed, "go")
 	made, lost := f.names("claim", plan.Create), f.names("claim", plan.Delete)
 	if len(made) > 0 {
 		words = append(words, counted(len(made), "claim")+" made")
+	}
+	if n := len(f.changedClaims()); n > 0 {
+		words = append(words, counted(n, "claim")+verbFor(n, "change"))
 	}
 	if len(lost) > 0 {
 		words = append(words, counted(len(lost), "claim")+" deleted with the data")
@@ -83,6 +96,17 @@ func (f *Forecast) summary() string {
 		return "nothing happens to its pods"
 	}
 	return "nothing happens"
+}
+
+// changedClaims are the claims of which something is asked.
+func (f *Forecast) changedClaims() []string {
+	var names []string
+	for _, s := range f.Steps {
+		if s.Claim != "" && !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 func (f *Forecast) names(kind string, verb plan.Verb) []string {
@@ -166,7 +190,10 @@ func (f *Forecast) lines() []string {
 }
 
 func (l line) takes(next line) bool {
-	return l.Round == next.Round && l.Verb == next.Verb && l.Kind == next.Kind && (l.Why == next.Why || l.Verb == string(plan.Create) && l.Kind == "pod")
+	if l.Claim != "" && l.Claim == next.Claim { // one after the other
+		return true
+	}
+	return l.Claim == next.Claim && l.Round == next.Round && l.Verb == next.Verb && l.Hook == next.Hook && l.Kind == next.Kind && (l.Why == next.Why || l.Verb == string(plan.Create) && l.Kind == "pod")
 }
 
 // restarts joins lines of pods that go and of the same pods that come next.
@@ -217,6 +244,9 @@ func (l line) subject() string {
 	case "service":
 		return "Service " + which(l.names)
 	}
+	if l.Kind == "claim" && len(l.names) > 1 {
+		return "claims " + which(l.names)
+	}
 	return l.Kind + " " + which(l.names)
 }
 
@@ -233,10 +263,22 @@ func (l line) verb() string {
 		return be + "deleted, with the data"
 	case l.Kind != "pod" && l.Verb == string(plan.Delete):
 		return be + "deleted"
+	case l.Verb == markFailed:
+		return be + "marked as failed"
 	case l.Kind == "revision" && l.Verb == string(plan.Update):
 		return "becomes the newest"
+	case l.Claim != "" && many > 1:
+		return "are asked one after the other to " + l.Claim
+	case l.Claim != "":
+		return "is asked to " + l.Claim
 	case l.Kind == "claim" && l.Verb == string(plan.Update):
 		return be + "given another owner"
+	case l.Verb == string(plan.RunHook):
+		return be + asked[l.Hook]
+	case l.Verb == string(plan.Resize):
+		return be + "resized in place"
+	case l.InPlace:
+		return be + "changed in place"
 	case l.Verb == string(plan.Update):
 		return be + "changed"
 	case l.Verb == string(plan.Adopt):
@@ -248,6 +290,12 @@ func (l line) verb() string {
 		return verb + " together"
 	}
 	return strings.TrimSpace(verbFor(many, verb))
+}
+
+// asked is what pods are asked by hooks.
+var asked = map[string]string{
+	plan.HandOverHook: "asked to hand over", plan.LeaveHook: "asked to leave for good", plan.CancelHook: "asked to stay",
+	plan.JoinHook: "made a member",
 }
 
 // reason is why, without what goes without saying of a pod that starts.

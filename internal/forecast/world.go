@@ -23,7 +23,8 @@ type world struct {
 	storage Storage
 	// stays are the pods that do not get any further, as they are now.
 	stays map[types.UID]bool
-	// broken are revisions of which a pod is known that cannot start, with that pod.
+	// broken are revisions, with overrides, of which a pod is known that cannot start, with that
+	// pod: see override.BuildOf.
 	broken map[string]*corev1.Pod
 	made   int // how many objects were made, for their UIDs
 }
@@ -52,7 +53,9 @@ func (w *world) carryOut(a plan.Action) {
 		if a.Verb == plan.Create {
 			w.makeClaim(claim)
 		} else {
-			change(claim, a.Change)
+			if change(claim, a.Change); a.Change.Claim != nil {
+				changeClaim(claim, a.Change.Claim)
+			}
 		}
 		w.Claims[claim.Name] = claim
 	case *corev1.Service:
@@ -73,11 +76,16 @@ func (w *world) writePod(a plan.Action, pod *corev1.Pod) {
 		pod.Status.Phase = corev1.PodPending
 		w.Pods = append(w.Pods, pod)
 		return
+	case plan.RunHook:
+		w.runHook(a.Hook)
+		return
 	case plan.Delete:
 		pod.DeletionTimestamp = &metav1.Time{Time: w.Now}
 		delete(w.stays, pod.UID)
 	default:
-		w.own(a, pod)
+		if w.own(a, pod); a.Change.Pod != nil {
+			w.changeInPlace(pod, a.Change.Pod)
+		}
 	}
 	w.replace(pod)
 }
@@ -105,7 +113,9 @@ func (w *world) writeRevision(a plan.Action, r *appsv1.ControllerRevision) {
 	case plan.Create:
 		w.born(r)
 	case plan.Update:
-		r.Revision = a.Change.Number
+		if change(r, a.Change); a.Change.Number != 0 {
+			r.Revision = a.Change.Number
+		}
 	default:
 		w.own(a, r)
 	}
@@ -115,7 +125,7 @@ func (w *world) writeRevision(a plan.Action, r *appsv1.ControllerRevision) {
 func (w *world) makeClaim(claim *corev1.PersistentVolumeClaim) {
 	w.born(claim)
 	w.storage.admit(claim)
-	claim.Status.Phase = corev1.ClaimBound
+	claim.Status.Phase, claim.Status.Capacity = corev1.ClaimBound, claim.Spec.Resources.Requests
 	w.bind(claim)
 }
 
@@ -197,7 +207,7 @@ func (w *world) minReady() time.Duration {
 // claimsOf names the claims that there are for a pod, in order.
 func (w *world) claimsOf(pod string) []string {
 	var all []string
-	for _, template := range identity.ClaimTemplates(w.Set) {
+	for _, template := range identity.ClaimTemplates(plan.ClaimsOf(w.Set, w.Policies)) {
 		if claim := w.Claims[template.Name+"-"+pod]; claim != nil {
 			all = append(all, claim.Name)
 		}

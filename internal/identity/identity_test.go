@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -48,7 +49,7 @@ func TestOnlyNamesThatASetGivesOutAreParsed(t *testing.T) {
 
 func TestWantedOrdinalsBeginAtStart(t *testing.T) {
 	set := web()
-	if got := identity.OrdinalsOf(set); got != (identity.Ordinals{Start: 5, Count: 3}) || got.End() != 8 {
+	if got := identity.OrdinalsOf(set); !reflect.DeepEqual(got, identity.Ordinals{Start: 5, Count: 3}) || got.End() != 8 {
 		t.Errorf("OrdinalsOf = %+v", got)
 	}
 	for ordinal, want := range map[int]bool{4: false, 5: true, 7: true, 8: false} {
@@ -57,7 +58,7 @@ func TestWantedOrdinalsBeginAtStart(t *testing.T) {
 		}
 	}
 	set.Spec.Replicas, set.Spec.Ordinals = nil, nil
-	if got := identity.OrdinalsOf(set); got != (identity.Ordinals{Count: 1}) {
+	if got := identity.OrdinalsOf(set); !reflect.DeepEqual(got, identity.Ordinals{Count: 1}) {
 		t.Errorf("without replicas: %+v, want one from 0", got)
 	}
 }

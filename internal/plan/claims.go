@@ -17,8 +17,19 @@ import (
 // claims themselves, nil for one that does not exist.
 func (p *planner) claimsOf(ordinal int) iter.Seq2[*corev1.PersistentVolumeClaim, *corev1.PersistentVolumeClaim] {
 	return func(yield func(template, claim *corev1.PersistentVolumeClaim) bool) {
-		for _, template := range identity.ClaimTemplates(p.Set) {
+		for _, template := range identity.ClaimTemplates(p.claimed) {
 			if !yield(template, p.Claims[identity.ClaimName(template.Name, p.Set.Name, ordinal)]) {
+				return
+			}
+		}
+	}
+}
+
+// existingClaims goes through the claims that the ordinal has.
+func (p *planner) existingClaims(ordinal int) iter.Seq[*corev1.PersistentVolumeClaim] {
+	return func(yield func(*corev1.PersistentVolumeClaim) bool) {
+		for _, claim := range p.claimsOf(ordinal) {
+			if claim != nil && !yield(claim) {
 				return
 			}
 		}
@@ -48,8 +59,11 @@ func (p *planner) claimInTheWay(m *member) string {
 		case claim == nil:
 		case claim.DeletionTimestamp != nil:
 			return fmt.Sprintf("cannot have its claim %s before the one that is being deleted is gone", claim.Name)
-		case p.retention().WhenScaled == appsv1.DeletePersistentVolumeClaimRetentionPolicyType && refersToOther(claim, m.name, "", identity.PodKind):
+		case p.goesWithPod(claim) && refersToOther(claim, m.name, "", identity.PodKind):
 			return fmt.Sprintf("cannot have its claim %s before the one of the pod that was scaled down is gone", claim.Name)
+		case p.growsMeanwhile(claim) > 0:
+			p.lookAgain(p.growsMeanwhile(claim))
+			return fmt.Sprintf("is away until its claim %s has grown, which it does only while no pod has it", claim.Name)
 		}
 	}
 	return ""
@@ -96,11 +110,11 @@ func (p *planner) wantedOwners(claim *corev1.PersistentVolumeClaim, m *member) (
 	if p.otherController(claim, m) != "" {
 		return refs, true
 	}
-	policy, wanted := p.retention(), p.ordinals.Contains(m.ordinal)
-	switch remove := appsv1.DeletePersistentVolumeClaimRetentionPolicyType; {
-	case policy.WhenScaled == remove && !wanted:
+	policy := p.retention()
+	switch {
+	case p.goesWithPod(claim) && p.goesForGood(m) && !m.extra && !p.keepsClaims(m):
 		refs = append(refs, podRef(m.pod)) // only a pod makes an unwanted ordinal a member
-	case policy.WhenDeleted == remove:
+	case policy.WhenDeleted == appsv1.DeletePersistentVolumeClaimRetentionPolicyType:
 		refs = append(refs, *metav1.NewControllerRef(p.Set, identity.SetKind))
 	}
 	return refs, true
@@ -117,10 +131,18 @@ func podRef(pod *corev1.Pod) metav1.OwnerReference {
 
 func (p *planner) whyOwners(m *member) string {
 	policy := p.retention()
-	if p.ordinals.Contains(m.ordinal) {
+	switch {
+	case !p.goesForGood(m):
 		return fmt.Sprintf("persistentVolumeClaimRetentionPolicy.whenDeleted is %s", policy.WhenDeleted)
+	case p.ordinals.Contains(m.ordinal):
+		return fmt.Sprintf("persistentVolumeClaimRetentionPolicy.whenScaled is %s, and %s has left for good", policy.WhenScaled, m.name)
+	case p.keepsClaims(m):
+		return fmt.Sprintf("%s has not left yet, and may need it", m.name)
 	}
-	return fmt.Sprintf("persistentVolumeClaimRetentionPolicy.whenScaled is %s, and %s", policy.WhenScaled, p.whyCondemned())
+	if isSurge(m.pod) {
+		return "it was made for the roll-out, and " + p.whyCondemned(m)
+	}
+	return fmt.Sprintf("persistentVolumeClaimRetentionPolicy.whenScaled is %s, and %s", policy.WhenScaled, p.whyCondemned(m))
 }
 
 // retention is the set's policy, Retain where it says nothing.

@@ -33,10 +33,12 @@ const (
 	reasonSelector   = "InvalidSelector"
 	reasonOrdinals   = "InvalidOrdinals"
 	reasonTooLate    = "ProgressDeadlineExceeded"
+	reasonBudget     = "EvictionRefused"
 )
 
-// ofRest are those of a set of which nothing is wanted, or nothing that can be done.
-var ofRest = []string{reasonComplete, reasonRecreated, reasonSelector, reasonOrdinals}
+// ofRest are those of a set of which nothing is wanted, or nothing that can be done, or that
+// waits because it is told to.
+var ofRest = []string{reasonComplete, reasonRecreated, reasonSelector, reasonOrdinals, reasonPaused, reasonCanaryHold, reasonCanaryApproval, reasonBudget}
 
 // verdict is a condition without its time.
 type verdict struct {
@@ -50,7 +52,7 @@ func (p *planner) reportConditions() {
 	p.plan.Status.Conditions = slices.Clone(p.Set.Status.Conditions)
 	if p.strategy == appsv1.RecreateStatefulSetStrategyType && p.mayAct() {
 		if v, ok := p.recreateProgress(); ok {
-			if v.status == corev1.ConditionTrue && p.enabled(Conditions) && p.deadlineExceeded() {
+			if v.status == corev1.ConditionTrue && p.enabled(Conditions) && p.isLate() {
 				v = p.tooLate()
 			}
 			p.setCondition(appsv1.StatefulSetProgressing, v)
@@ -70,6 +72,7 @@ func (p *planner) reportConditions() {
 		}
 		p.setCondition(ConditionAvailable, p.availability())
 		p.reportService()
+		p.reportClaims()
 	}
 	p.reportStalled()
 }
@@ -79,7 +82,7 @@ func (p *planner) reportConditions() {
 func (p *planner) dropConditions() {
 	p.plan.Status.Conditions = slices.DeleteFunc(p.plan.Status.Conditions, func(c appsv1.StatefulSetCondition) bool {
 		ofRecreate := c.Reason == reasonRecreating || c.Reason == reasonRecreated
-		return c.Type == ConditionAvailable || c.Type == ConditionService || c.Type == appsv1.StatefulSetProgressing && !ofRecreate
+		return c.Type == ConditionAvailable || c.Type == ConditionService || c.Type == ConditionClaims || c.Type == appsv1.StatefulSetProgressing && !ofRecreate
 	})
 }
 
@@ -127,20 +130,32 @@ func (p *planner) progress() verdict {
 	if p.Refused != nil && !p.plan.AtRest() {
 		return verdict{corev1.ConditionFalse, p.Refused.Reason, p.Refused.Message}
 	}
-	if p.deadlineExceeded() {
+	if p.isLate() {
 		return p.tooLate()
+	}
+	if v := p.budgetStalls(); v != nil {
+		return *v
+	}
+	if p.blocked != nil {
+		return *p.blocked
+	}
+	if p.pause != "" {
+		return verdict{corev1.ConditionUnknown, p.pause, p.standing()}
 	}
 	if words := p.standing(); words != "" {
 		return verdict{corev1.ConditionTrue, "InProgress", words}
 	}
-	if p.plan.Status.CurrentRevision != p.update.Name {
+	if p.plan.Status.CurrentRevision != p.update.Name || p.overriding() {
 		return verdict{corev1.ConditionFalse, reasonComplete, fmt.Sprintf("revision %s is rolled out as far as the strategy goes", p.update.Name)}
 	}
 	return verdict{corev1.ConditionFalse, reasonComplete, fmt.Sprintf("revision %s is rolled out", p.update.Name)}
 }
 
 func (p *planner) tooLate() verdict {
-	return verdict{corev1.ConditionFalse, reasonTooLate, p.standing()}
+	if p.failed != nil {
+		return verdict{corev1.ConditionFalse, reasonTooLate, p.failedWords()}
+	}
+	return verdict{corev1.ConditionFalse, reasonTooLate, p.standing() + p.overrideWords()}
 }
 
 // standing says what the set is at; empty if it has reached its goal.
@@ -160,6 +175,8 @@ func (p *planner) standing() string {
 func (p *planner) recreateProgress() (verdict, bool) {
 	existing := findCondition(p.Set.Status.Conditions, appsv1.StatefulSetProgressing)
 	switch {
+	case p.pause != "":
+		return verdict{corev1.ConditionUnknown, p.pause, p.standing()}, true
 	case p.recreating:
 		return verdict{corev1.ConditionTrue, reasonRecreating, "Deleting old revision pods"}, true
 	case p.updateComplete() && (existing != nil || p.current.Name != p.update.Name):
@@ -171,9 +188,9 @@ func (p *planner) recreateProgress() (verdict, bool) {
 }
 
 // deadlineExceeded reports whether nothing got further for the time that the
-// annotation allows.
+// annotation allows. A pod that leaves, and one that joins, has a time of its own.
 func (p *planner) deadlineExceeded() bool {
-	if p.deadline == 0 || p.standing() == "" {
+	if p.deadline == 0 || p.pause != "" || p.departures.now != nil || p.joins.now != nil || p.standing() == "" {
 		return false
 	}
 	left := p.lastProgress().Add(p.deadline).Sub(p.Now)
@@ -186,6 +203,9 @@ func (p *planner) deadlineExceeded() bool {
 // lastProgress is the newest time at which the set left its rest, or a revision
 // or a pod came into being, became ready, or began to go.
 func (p *planner) lastProgress() time.Time {
+	if p.startsAnew() {
+		return p.Now
+	}
 	last := p.Set.CreationTimestamp.Time
 	seen := func(t metav1.Time) {
 		if t.After(last) {
@@ -205,6 +225,9 @@ func (p *planner) lastProgress() time.Time {
 			continue
 		}
 		seen(m.pod.CreationTimestamp)
+		if m.moves != nil {
+			seen(metav1.NewTime(m.moves.Since))
+		}
 		if m.pod.DeletionTimestamp != nil {
 			seen(*m.pod.DeletionTimestamp)
 		}
@@ -239,7 +262,8 @@ func (p *planner) setCondition(kind appsv1.StatefulSetConditionType, v verdict) 
 		return
 	}
 	endsRest := kind == appsv1.StatefulSetProgressing && slices.Contains(ofRest, existing.Reason) && !slices.Contains(ofRest, v.reason)
-	if existing.Status == v.status && !endsRest {
+	begins := kind == appsv1.StatefulSetProgressing && p.startsAnew()
+	if existing.Status == v.status && !endsRest && !begins {
 		condition.LastTransitionTime = existing.LastTransitionTime
 	}
 	*existing = condition

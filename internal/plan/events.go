@@ -12,7 +12,7 @@ import (
 // continued with the reason. Keeping history is not worth an event; ok is false
 // then.
 func (a Action) Event(set *appsv1.StatefulSet, err error) (event Event, ok bool) {
-	verb := map[Verb]string{Create: "Create", Update: "Update", Delete: "Delete", Adopt: "Adopt", Release: "Release"}[a.Verb]
+	verb := map[Verb]string{Create: "Create", Update: "Update", Delete: "Delete", Evict: "Evict", Resize: "Resize", Adopt: "Adopt", Release: "Release"}[a.Verb]
 	var subject string
 	switch object := a.Object.(type) {
 	case *corev1.Pod:
@@ -23,6 +23,11 @@ func (a Action) Event(set *appsv1.StatefulSet, err error) (event Event, ok bool)
 		subject = fmt.Sprintf("Claim %s in StatefulSet %s", object.Name, set.Name)
 	case *corev1.Service:
 		subject = fmt.Sprintf("Service %s for StatefulSet %s", object.Name, set.Name)
+	case *appsv1.StatefulSet:
+		subject = "StatefulSet " + set.Name
+		if err == nil {
+			return Event{}, false
+		}
 	default:
 		subject = fmt.Sprintf("Revision %s of StatefulSet %s", object.GetName(), set.Name)
 		if err == nil {

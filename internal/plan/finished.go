@@ -31,8 +31,8 @@ func (p *planner) replaceFinished() {
 		}
 	}
 	for _, m := range p.condemned {
-		if m.state == Finished {
-			p.remove(m, "it "+m.words+", and "+p.whyCondemned())
+		if m.state == Finished && !p.isToLeave(m) {
+			p.remove(m, "it "+m.words+", and "+p.whyCondemned(m))
 		}
 	}
 }

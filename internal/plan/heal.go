@@ -30,16 +30,21 @@ func (p *planner) heals() bool {
 // started, ready or not, or cannot start itself: where all members were down, those
 // that are back may need the others to become ready. For the same reason what heal
 // took comes back without waiting for those before it, see returns.
+//
+// What is not ready goes, too, if its override is another now: that was changed for the sake
+// of this very pod. Where it counts who serves whom, see servingCounts, all that is not ready
+// goes, and at once: none of it is missed. While the roll-out stands still nothing goes, and what went
+// before comes back.
 func (p *planner) healOutdated() {
 	if !p.heals() {
 		return
 	}
 	var queue []*member
 	for _, m := range slices.Backward(p.replicas) {
-		if !p.outdated(m) || p.belowPartition(m.ordinal) {
+		if p.still != "" || !p.isDue(m) {
 			continue
 		}
-		if p.cannotStart(m) {
+		if p.cannotStart(m) || (p.servingCounts() || p.strays(m)) && p.servesNobody(m) {
 			queue = append(queue, m)
 		} else if left := p.mayStillStart(m); left > 0 {
 			p.lookAgain(left)
@@ -51,7 +56,7 @@ func (p *planner) healOutdated() {
 		return
 	}
 	coming := p.highestComing()
-	if coming == nil {
+	for len(queue) > 0 && (coming == nil || p.servingCounts()) {
 		coming, queue = queue[0], queue[1:]
 		p.remove(coming, p.whyHealed(coming))
 		p.plan.Healed = append(p.plan.Healed, coming.ordinal)
@@ -108,7 +113,7 @@ func neverStarted(pod *corev1.Pod) bool {
 }
 
 func (p *planner) whyHealed(m *member) string {
-	if m.state == Starting {
+	if m.state == Starting && neverStarted(m.pod) {
 		return fmt.Sprintf("it %s, no container of it ever started, and %s", m.words, p.whyOutdated(m))
 	}
 	return fmt.Sprintf("it %s, and %s", m.words, p.whyOutdated(m))
@@ -163,7 +168,7 @@ const forever time.Duration = math.MaxInt64
 // heal took it; forever for one that is to be created, since what keeps it from that may
 // keep the next one, too. It is zero for all others.
 func (p *planner) comes(m *member) time.Duration {
-	replaced := p.outdated(m) && !p.belowPartition(m.ordinal)
+	replaced := p.isDue(m)
 	switch {
 	case m.state == Starting && m.pod == nil:
 		return forever

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -15,47 +14,25 @@ import (
 
 // member is one ordinal, and the pod that has it.
 type member struct {
-	ordinal int
-	name    string
-	pod     *corev1.Pod // nil if missing
-	state   State       // what the rules so far make of it
-	words   string      // the state, to follow the name
-	action  int         // index of the action that deletes it, -1 if none
+	ordinal  int
+	name     string
+	pod      *corev1.Pod // nil if missing
+	state    State       // what the rules so far make of it
+	extra    bool        // it is above the wanted ordinals, for the time of a roll-out
+	moves    *moving     // how it is being updated in place, nil if it is not
+	newcomer bool        // it is missing, and has to join before it can be created
+	words    string      // the state, to follow the name
+	action   int         // index of the action that deletes it, -1 if none
 }
 
 // owned reports whether the member's pod is the set's own.
 func (m *member) owned() bool { return m.pod != nil && m.state != Foreign && m.state != Adopting }
 
-// mostMissing is how many ordinals without a pod one plan deals with. A set may want
-// two billion, which no memory holds; the next plan deals with the next ones.
-const mostMissing = 1000
-
-// Ordinals lists the wanted ordinals that a plan for the set deals with, in order:
-// those that one of the pods has, and the first ones that none has.
-func Ordinals(set *appsv1.StatefulSet, pods []*corev1.Pod) []int {
-	wanted := identity.OrdinalsOf(set)
-	var taken []int
-	for _, pod := range pods {
-		if name, ordinal, ok := identity.Parse(pod.Name); ok && name == set.Name && wanted.Contains(ordinal) {
-			taken = append(taken, ordinal)
-		}
-	}
-	slices.Sort(taken)
-	all := slices.Clone(taken)
-	for ordinal := wanted.Start; ordinal < wanted.End() && len(all) < len(taken)+mostMissing; ordinal++ {
-		if _, has := slices.BinarySearch(taken, ordinal); !has {
-			all = append(all, ordinal)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
 // gatherMembers finds out whose the pods are, and sorts them by ordinal. Pods
 // that the selector matches and nobody owns are adopted, pods that it no longer
 // matches are released. Pods whose names end in a number that is no ordinal are ignored.
 func (p *planner) gatherMembers() {
-	for _, ordinal := range Ordinals(p.Set, p.Pods) {
+	for _, ordinal := range dealtWith(p.ordinals, p.Set.Name, p.Pods) {
 		p.replicas = append(p.replicas, &member{
 			ordinal: ordinal, name: identity.PodName(p.Set.Name, ordinal),
 			state: Missing, words: "does not exist yet", action: -1,
@@ -119,6 +96,7 @@ func (p *planner) settleOwner(m *member, belongs bool) {
 func (p *planner) observe(m *member) {
 	m.state, m.words = stateOf(m.pod, p.minReady, p.Now)
 	p.explain(m)
+	p.observeMoving(m)
 }
 
 // remove plans the deletion of a member's pod.
@@ -145,9 +123,15 @@ func (p *planner) removeInTurn(m *member, why string) {
 	p.plan.Actions[m.action].InTurn = true
 }
 
-// outdated reports whether the pod is of another revision than the update's.
+// outdated reports whether the pod is of another revision than pods are brought to, has
+// another override than its ordinal, or is to be made anew for its claims.
 func (p *planner) outdated(m *member) bool {
-	return m.owned() && identity.Revision(m.pod) != p.update.Name
+	return m.owned() && (p.isBehind(m) || p.strays(m) || p.isMadeAnew(m))
+}
+
+// isBehind reports whether the pod is of another revision than pods are brought to.
+func (p *planner) isBehind(m *member) bool {
+	return identity.Revision(m.pod) != p.target.Name || p.hasLeft(m)
 }
 
 // firstUnavailable is the lowest wanted ordinal that is not available, nil if

@@ -22,13 +22,30 @@ type Plan struct {
 	Status appsv1.StatefulSetStatus
 	// Events are warnings that hold as long as plans repeat them.
 	Events []Event
-	// Failures and Healed are what to pass to the next Snapshot.
+	// Policies are the statuses to report of the Snapshot's policies, in their order.
+	Policies []PolicyStatus
+	// Failures, Healed and Bore are what to pass to the next Snapshot.
 	Failures map[int]Failure
 	Healed   []int
+	Bore     map[int]string
 	// Asks are the objects whose events the next Snapshot should have: they say in words
 	// why pods do not start, and nothing else follows from them. They may grow old, and
 	// looking at them again is nothing that a plan asks for.
 	Asks []Ask
+	// Looks are pods to be read from the API server before this plan can be made as it
+	// should: see Snapshot.Closely.
+	Looks []string
+	// DryRuns are pods that the API server is to be asked about in a dry run before this plan
+	// can be made as it should: see Snapshot.DryRuns.
+	DryRuns map[string]*corev1.Pod
+	// ClaimLooks are claims to be read in the same way: see Snapshot.ClaimsClosely.
+	ClaimLooks []string
+	// VolumeLooks are PersistentVolumes to be read: see Snapshot.Volumes.
+	VolumeLooks []string
+	// Claims are those of which something is asked and that are not so yet, ClaimsDone those
+	// that are.
+	Claims     []ClaimProgress
+	ClaimsDone []string
 	// Considered are labels by which the governing Service selects, or might: what the plan
 	// says of it follows from which pods of the namespace have all of one entry's.
 	Considered []map[string]string
@@ -55,6 +72,9 @@ const (
 	Create  Verb = "create"
 	Update  Verb = "update"  // make the Change
 	Delete  Verb = "delete"  // only the object as seen: UID and resourceVersion must match
+	Resize  Verb = "resize"  // give a pod's containers the resources of the Change
+	RunHook Verb = "run"     // begin with the Hook, and do not wait for its end
+	Evict   Verb = "evict"   // a pod, in the same way, unless a PodDisruptionBudget forbids it
 	Adopt   Verb = "adopt"   // make the set its controller, after a fresh look at the set
 	Release Verb = "release" // the set is its controller no more
 )
@@ -65,12 +85,17 @@ type Action struct {
 	Object Object // what to create, or the object as it was seen
 	// Change is what Update sets.
 	Change Change
+	// Hook is what RunHook runs.
+	Hook *HookCall
 	// InTurn is set for actions that are done one after the other, and none of them
 	// after one that failed.
 	InTurn bool
 	// GraceSeconds is for how long the containers of a pod that Delete removes may take
 	// to stop, nil for as long as the pod says.
 	GraceSeconds *int64
+	// Follows are the sets from whose specifications the change follows, as they were
+	// seen. If one of them is another by now, the action is not done.
+	Follows []*appsv1.StatefulSet
 	// Needs are done first, in order; if one fails, this action is not done.
 	Needs []Action
 	// Why is the reason, in words that follow "because".
@@ -82,13 +107,21 @@ type Change struct {
 	Number int64                    // of a revision
 	Labels map[string]string        // besides those there are
 	Owners *[]metav1.OwnerReference // in place of those there are
+	// Finalizers are those of a set, in place of those there are.
+	Finalizers *[]string
 	// Annotations are set, or removed where they are nil.
 	Annotations map[string]*string
+	// Claim is what is asked of a claim.
+	Claim *ClaimChange
+	// Pod is what becomes of a pod that is updated where it is.
+	Pod *PodChange
 	// Service is what a Service's selector, ports and publishing of addresses become.
 	Service *corev1.ServiceSpec
 	// Unmanaged has the API server forget that the fields of a Service were written here:
 	// who applies them server-side would be told of a conflict (KEP-555).
 	Unmanaged bool
+	// Disowned has it forget of a Service what was written here, and nothing else.
+	Disowned bool
 }
 
 // A Wait is something that the plan cannot do yet.

@@ -261,7 +261,7 @@ pods: [web-1 A ready, web-1500000000 A ready]
 `)
 	s := w.snapshot(t)
 	other := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "db-7000"}}
-	if all := plan.Ordinals(s.Set, append(slices.Clone(s.Pods), other)); len(all) != 1002 || all[1000] != 1000 || all[1001] != 1500000000 {
+	if all := plan.Ordinals(s.Set, s.Policies, append(slices.Clone(s.Pods), other)); len(all) != 1002 || all[1000] != 1000 || all[1001] != 1500000000 {
 		t.Errorf("deals with %d ordinals, the last of them %v; want a thousand and two, up to 1000 and 1500000000", len(all), all[len(all)-2:])
 	}
 	p := plan.Make(s)

@@ -19,7 +19,8 @@ func (p *planner) repairMembers() {
 		}
 		owners := p.claimOwners(m)
 		if m.action >= 0 {
-			p.plan.Actions[m.action].Needs = owners
+			owners = append(owners, p.noteUnmounted(m)...)
+			p.plan.Actions[m.action].Needs = append(owners, p.plan.Actions[m.action].Needs...)
 			continue
 		}
 		p.plan.Actions = append(p.plan.Actions, owners...)
@@ -32,7 +33,7 @@ func (p *planner) repairMembers() {
 				Why: "its labels do not say which member it is",
 			})
 		}
-		if m.pod.Status.Phase == corev1.PodPending && !p.NamespaceEnds && p.ordinals.Contains(m.ordinal) {
+		if m.pod.Status.Phase == corev1.PodPending && !p.NamespaceEnds && p.onLost() == "" && p.ordinals.Contains(m.ordinal) {
 			p.plan.Actions = append(p.plan.Actions, p.missingClaims(m)...)
 		}
 		if !identity.MountsClaims(p.Set, m.pod, m.ordinal) {

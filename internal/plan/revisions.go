@@ -21,7 +21,7 @@ func (p *planner) chooseRevisions() {
 		p.freeze("InvalidTemplate", err.Error())
 		decision.Update = &appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Name: p.Set.Status.UpdateRevision}}
 	}
-	p.update = decision.Update
+	p.update, p.target = decision.Update, decision.Update
 	p.current = p.currentRevision()
 	if !p.mayAct() {
 		return
@@ -34,8 +34,12 @@ func (p *planner) chooseRevisions() {
 	switch {
 	case p.NamespaceEnds: // nothing can be created, nor follow from it
 	case decision.Change == revision.Create:
+		if text := p.wantedText(); text != "" {
+			p.update.Annotations = with(p.update.Annotations, RevisionClaimsAnnotation, text)
+		}
 		p.do(Action{Verb: Create, Object: p.update, Why: "the pod template is new"})
 	case decision.Change == revision.Renumber:
+		p.tellOfClaims()
 		p.do(Action{
 			Verb: Update, Object: p.update, Change: Change{Number: p.update.Revision},
 			Why: "the pod template is that of an earlier revision again",
@@ -89,19 +93,36 @@ func (p *planner) inUse(r *appsv1.ControllerRevision) bool {
 	return false
 }
 
-// belowPartition reports whether the ordinal is held at the current revision.
+// belowPartition reports whether the ordinal is held at the current revision. The partition
+// counts the pods from the lowest on, and not reserved ordinals: so kubectl rollout status and
+// kstatus count it, who know of none.
 func (p *planner) belowPartition(ordinal int) bool {
-	return p.strategy == appsv1.RollingUpdateStatefulSetStrategyType && ordinal < p.ordinals.Start+p.partition
+	return p.strategy == appsv1.RollingUpdateStatefulSetStrategyType && ordinal < p.ordinals.Nth(p.partition)
 }
 
 // templateFor is the pod template, and its revision's name, from which a pod of
 // this ordinal is made.
 func (p *planner) templateFor(ordinal int) (*corev1.PodTemplateSpec, string, error) {
-	if !p.belowPartition(ordinal) || p.current.Name == p.update.Name {
+	if m := p.strangerToHistory(ordinal); m != nil {
+		return nil, "", fmt.Errorf("%s is at revision %s, which is not in the history, and while the roll-out %s pods come back as they were", m.name, identity.Revision(m.pod), p.still)
+	}
+	of := p.revisionFor(ordinal)
+	if of.Name == p.update.Name {
 		return &p.Set.Spec.Template, p.update.Name, nil
 	}
-	template, err := revision.Template(p.current)
-	return template, p.current.Name, err
+	template, err := revision.Template(of)
+	return template, of.Name, err
+}
+
+// revisionFor is the revision that a pod of this ordinal is made at.
+func (p *planner) revisionFor(ordinal int) *appsv1.ControllerRevision {
+	switch {
+	case p.belowPartition(ordinal):
+		return p.current
+	case p.still != "":
+		return p.boreOrCurrent(ordinal)
+	}
+	return p.target
 }
 
 // truncateHistory deletes the oldest revisions that no pod, and neither side of
@@ -112,6 +133,9 @@ func (p *planner) truncateHistory() {
 		limit = int(*n)
 	}
 	live := map[string]bool{p.current.Name: true, p.update.Name: true}
+	if on := p.membership; on != nil { // who joins and who leaves is noted on it
+		live[on.Name] = true
+	}
 	for _, pod := range p.Pods {
 		live[identity.Revision(pod)] = true
 	}

@@ -3,8 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-
-	"ordinal.dev/ordinal/internal/identity"
 )
 
 // createMissing creates the pods of wanted ordinals that have none, with their
@@ -18,7 +16,7 @@ func (p *planner) createMissing() {
 		p.plan.Waits = append(p.plan.Waits, Wait{For: "namespace " + p.Set.Namespace, State: "is being deleted"})
 		return
 	}
-	var blocker, coming *member // the first that is not available, and that is about to be
+	var blocker, coming, newcomer *member // the first that is not available, that is about to be, and that is to join
 	for _, m := range p.replicas {
 		switch {
 		case m.state == Foreign:
@@ -30,10 +28,16 @@ func (p *planner) createMissing() {
 		case p.ordered && coming != nil:
 			p.waitForComing(coming, "creating "+m.name)
 			return
+		case p.ordered && newcomer != nil && p.isNew(m):
+			p.wait(newcomer, "creating "+m.name)
+			return
 		default:
 			p.createPod(m)
 		}
-		if blocker == nil && m.state != Available {
+		if newcomer == nil && m.newcomer {
+			newcomer = m
+		}
+		if blocker == nil && m.state != Available && !m.newcomer {
 			blocker = m
 		}
 		if coming == nil && (m.state == Ready || p.comes(m) > 0) {
@@ -44,7 +48,11 @@ func (p *planner) createMissing() {
 
 // createPod plans one pod, unless something of the pod before it is still there.
 func (p *planner) createPod(m *member) {
-	if why := p.claimInTheWay(m); why != "" {
+	why := p.departureInTheWay(m)
+	if why == "" {
+		why = p.claimOrJoinInTheWay(m)
+	}
+	if why != "" {
 		m.words = why
 		p.wait(m, "creating "+m.name)
 		return
@@ -56,11 +64,15 @@ func (p *planner) createPod(m *member) {
 		p.wait(m, "creating "+m.name)
 		return
 	}
+	pod := p.newPod(m, template, revision)
+	if pod == nil {
+		return
+	}
 	p.do(Action{
 		Verb:   Create,
-		Object: identity.NewPod(p.Set, template, revision, m.ordinal),
+		Object: pod,
 		Needs:  slices.Concat(p.missingClaims(m), p.claimOwners(m)),
-		Why:    p.whyCreate(m),
+		Why:    p.whyCreate(m) + p.withOverride(m, pod),
 	})
 	m.state, m.words = Starting, "is being created"
 }
@@ -69,7 +81,7 @@ func (p *planner) whyCreate(m *member) string {
 	why := fmt.Sprintf("ordinal %d has no pod", m.ordinal)
 	before := p.firstUnavailable() // the pod itself, if none is before it
 	switch {
-	case !p.ordered || m.ordinal == p.ordinals.Start:
+	case !p.ordered || m == p.replicas[0]:
 	case before != m:
 		why += fmt.Sprintf(", and was there before: it does not wait for %s, which %s", before.name, before.words)
 	default:
@@ -86,15 +98,21 @@ func (p *planner) whyCreate(m *member) string {
 // pods are available.
 func (p *planner) scaleDown() {
 	for _, m := range p.condemned {
+		if m.extra {
+			continue
+		}
 		if m.state == Terminating || m.state == Adopting {
 			p.wait(m, "scaling down to "+p.goal())
-			if p.ordered {
+			if p.inTurnOnly(m) {
 				return
 			}
 			continue
 		}
 		if blocker := p.keeps(m); blocker != nil {
 			p.wait(blocker, "deleting "+m.name)
+			if !p.ordered {
+				continue
+			}
 			for _, c := range p.condemned { // one that still may start may turn out not to
 				if left := p.mayStillStart(c); left > 0 && p.enabled(ScaleDownPast) {
 					p.lookAgain(left)
@@ -102,8 +120,11 @@ func (p *planner) scaleDown() {
 			}
 			return
 		}
-		p.remove(m, p.whyCondemned())
-		if p.ordered {
+		if !p.hasHandedOverForGood(m) || !p.mayGo(m) {
+			return
+		}
+		p.remove(m, p.whyGone(m))
+		if p.inTurnOnly(m) {
 			return
 		}
 	}
@@ -114,7 +135,10 @@ func (p *planner) scaleDown() {
 // (kubernetes#36333).
 func (p *planner) keeps(m *member) *member {
 	past := p.enabled(ScaleDownPast)
-	if !p.ordered || past && p.cannotStart(m) {
+	switch {
+	case !p.ordered:
+		return p.keepsParallel(m)
+	case past && p.cannotStart(m):
 		return nil
 	}
 	if blocker := p.firstUnavailable(); blocker != nil {
@@ -126,24 +150,9 @@ func (p *planner) keeps(m *member) *member {
 	// An unavailable pod does not go while a lower one is unavailable too: losing
 	// both could cost the application its quorum.
 	for i := len(p.condemned) - 1; p.condemned[i] != m; i-- {
-		if lower := p.condemned[i]; lower.state != Available && !(past && p.cannotStart(lower)) {
+		if lower := p.condemned[i]; !lower.extra && lower.state != Available && !(past && p.cannotStart(lower)) {
 			return lower
 		}
 	}
 	return nil
-}
-
-func (p *planner) whyCondemned() string {
-	return "the set wants " + p.goal()
-}
-
-// goal names the wanted ordinals.
-func (p *planner) goal() string {
-	switch p.ordinals.Count {
-	case 0:
-		return "no pods"
-	case 1:
-		return fmt.Sprintf("only ordinal %d", p.ordinals.Start)
-	}
-	return fmt.Sprintf("ordinals %d to %d", p.ordinals.Start, p.ordinals.End()-1)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -66,8 +67,12 @@ func (p *planner) makeService() {
 		p.serviceFails(reasonNoLabels, "there is no Service "+p.Set.Spec.ServiceName+", and none is made: "+chosen.whyNone())
 		return
 	}
+	made := p.newService(p.withEnding(chosen))
+	if p.LastService != nil && p.hasEnding() { // revisions may be gone that pods are of
+		made.Spec.Ports = withPorts(made.Spec.Ports, p.LastService.Spec.Ports)
+	}
 	p.do(Action{
-		Verb: Create, Object: p.newService(p.withEnding(chosen)),
+		Verb: Create, Object: made,
 		Why: fmt.Sprintf("spec.serviceName is %s, and there is no such Service to give the pods their names", p.Set.Spec.ServiceName),
 	})
 }
@@ -100,10 +105,15 @@ func (p *planner) followSets() {
 	p.tellOurs(chosen)
 	switch change, why := p.serviceDrift(chosen); {
 	case why != "" && !p.serviceOnHold():
-		p.do(Action{Verb: Update, Object: p.Service, Change: change, Why: why})
+		p.do(Action{Verb: Update, Object: p.Service, Change: change, Follows: p.setsGoverned(), Why: why})
 	case why == "" && ownsFields(p.Service):
 		p.giveUpFields()
 	}
+}
+
+// setsGoverned are all sets of the governing Service.
+func (p *planner) setsGoverned() []*appsv1.StatefulSet {
+	return lines(p.allSharers(), func(s sharer) *appsv1.StatefulSet { return s.set })
 }
 
 // giveUpFields has the API server note nothing of a Service of ours as written here but its
@@ -224,7 +234,10 @@ func (p *planner) lacksService() bool {
 
 // self is the set itself among those that share its Service.
 func (p *planner) self() sharer {
-	return sharer{set: p.Set, revisions: p.history, pods: p.ownPods(), current: p.current.Name, update: p.update.Name}
+	return sharer{
+		set: p.Set, revisions: p.history, pods: p.ownPods(), current: p.current.Name, update: p.update.Name,
+		overridden: p.overriddenTemplates(),
+	}
 }
 
 func (p *planner) ownPods() []*corev1.Pod {

@@ -100,7 +100,8 @@ func Condense(managed []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
 }
 
 // releaseService gives up a Service that somebody else has taken over: it is neither
-// changed nor collected any more.
+// changed nor collected any more. Nor is it noted as written here, if it was taken over before
+// that had been given up: the next to apply it would meet a conflict.
 func (p *planner) releaseService() {
 	var others []metav1.OwnerReference
 	for _, ref := range p.Service.OwnerReferences {
@@ -109,8 +110,9 @@ func (p *planner) releaseService() {
 		}
 	}
 	p.do(Action{
-		Verb: Update, Object: p.Service, Change: Change{Owners: &others, Annotations: map[string]*string{ServiceMark: nil}},
-		Why: "somebody else has written it, so it is theirs",
+		Verb: Update, Object: p.Service,
+		Change: Change{Owners: &others, Annotations: map[string]*string{ServiceMark: nil}, Disowned: ownsFields(p.Service)},
+		Why:    "somebody else has written it, so it is theirs",
 	})
 }
 

@@ -19,13 +19,16 @@ type sharer struct {
 	revisions       []*appsv1.ControllerRevision
 	pods            []*corev1.Pod
 	current, update string // names of revisions
+	// overridden are the set's template with overrides of its policy; of other sets they are
+	// known once their pods have them.
+	overridden []*corev1.PodTemplateSpec
 }
 
 // templates are the pod templates that the set's members are made from, or will be
-// next: of the update revision, which is the set's own, the current one, and those of
-// its pods. One that cannot be read makes no pods either.
+// next: of the update revision, which is the set's own, with overrides, too, the current
+// one, and those of its pods. One that cannot be read makes no pods either.
 func (s sharer) templates() []*corev1.PodTemplateSpec {
-	all := []*corev1.PodTemplateSpec{&s.set.Spec.Template}
+	all := append([]*corev1.PodTemplateSpec{&s.set.Spec.Template}, s.overridden...)
 	inUse := map[string]bool{s.current: true}
 	for _, pod := range s.pods {
 		inUse[identity.Revision(pod)] = true

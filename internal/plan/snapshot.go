@@ -7,6 +7,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"ordinal.dev/ordinal/api/v1alpha1"
 )
 
 // A Snapshot is all that a plan may depend on. Its objects come from a cache
@@ -29,6 +32,8 @@ type Snapshot struct {
 	// Revisions are those that the set owns, and those that match its selector
 	// and have no owner, in any order.
 	Revisions []*appsv1.ControllerRevision
+	// Policies are those whose target is the set, in any order.
+	Policies []*v1alpha1.StatefulSetPolicy
 	// Service is the one that spec.serviceName names, nil if there is none.
 	Service *corev1.Service
 	// NoServiceSince is since when there is none, as far as the controller has seen; zero
@@ -55,9 +60,40 @@ type Snapshot struct {
 	// is what the last plan returned. If it is lost, such an ordinal may have to wait for
 	// those before it.
 	Healed []int
+	// Bore is which revision the pod of an ordinal had that has none now, by its name. It is
+	// what the last plan returned. If it is lost, a pod that comes back while a roll-out is
+	// paused comes back at the current revision.
+	Bore map[int]string
 	// Refused is the first write that the API server refused in the last pass with one,
 	// nil if none is outstanding.
 	Refused *Refusal
+	// Closely are pods as the API server has them now, whole, by their UIDs: those that the
+	// plan's Looks asked for.
+	Closely map[types.UID]*corev1.Pod
+	// DryRuns are what the API server said to the pods that the last plans' DryRuns asked about,
+	// by the same keys. If they are lost, it is asked again.
+	DryRuns map[string]DryRun
+	// ClaimsClosely are claims as the API server has them now, whole, by their UIDs: those
+	// that the plan's ClaimLooks asked for.
+	ClaimsClosely map[types.UID]*corev1.PersistentVolumeClaim
+	// ClaimsGone are those of the plan's ClaimLooks that do not exist, by name.
+	ClaimsGone map[string]bool
+	// Volumes are what is known of PersistentVolumes, by name. If it is lost, they are read
+	// again.
+	Volumes map[string]Volume
+	// ClaimsRefused are the last changes of claims that were refused, by the claims' UIDs. If
+	// they are lost, the changes are tried again.
+	ClaimsRefused map[types.UID]ClaimRefusal
+	// NoResize says that the API server cannot resize pods, ResizeRefused which resize it
+	// has refused for good, nil for none.
+	NoResize      bool
+	ResizeRefused *ResizeRefusal
+	// HookRuns are the last runs of hooks, in any order. If they are lost, hooks are run
+	// again.
+	HookRuns []HookRun
+	// EvictionRefused is what a PodDisruptionBudget said to the last eviction, nil if that
+	// succeeded. It is what the last pass found; if it is lost, the budget is asked again.
+	EvictionRefused *EvictionRefusal
 	// Reported are what others recorded about the objects of the last plan's Asks, in any
 	// order.
 	Reported []Report
@@ -94,6 +130,12 @@ type Refusal struct {
 type ServiceRefusal struct {
 	Refusal
 	At time.Time
+}
+
+// ResizeRefusal is why the API server does not resize a pod.
+type ResizeRefusal struct {
+	UID     types.UID
+	Message string
 }
 
 // Feature names one improvement over the in-tree controller that can be

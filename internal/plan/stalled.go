@@ -40,14 +40,17 @@ func (p *planner) stalled() *verdict {
 		v := p.tooLate()
 		return &v
 	}
-	return nil
+	if v := p.budgetStalls(); v != nil {
+		return v
+	}
+	return p.blocked
 }
 
 // missedDeadline reports whether the progress deadline has passed, as far as the
 // strategy has one: Recreate does while it recreates.
 func (p *planner) missedDeadline() bool {
 	if p.strategy != appsv1.RecreateStatefulSetStrategyType {
-		return p.deadlineExceeded()
+		return p.isLate()
 	}
 	c := findCondition(p.plan.Status.Conditions, appsv1.StatefulSetProgressing)
 	return c != nil && c.Reason == reasonTooLate

@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/override"
 	"ordinal.dev/ordinal/internal/plan"
 )
 
@@ -89,15 +90,14 @@ func (w *world) state(t *testing.T) state {
 			strategy.RollingUpdate.Partition = new(int32(0))
 		}
 	}
-	is := state{RolledOut: rolledOut(set, snapshot.Pods, snapshot.Now)}
+	is := state{RolledOut: rolledOut(set, plan.Wanted(set, snapshot.Policies), w.overridesNow(), addedNow(set, snapshot.Policies), snapshot.Pods, snapshot.Now)}
 	set.Spec.Template, set.Spec.VolumeClaimTemplates = corev1.PodTemplateSpec{}, nil
 	is.Set = *set
 	return is
 }
 
 // rolledOut is [state.RolledOut].
-func rolledOut(set *appsv1.StatefulSet, pods []*corev1.Pod, now time.Time) bool {
-	wanted := identity.OrdinalsOf(set)
+func rolledOut(set *appsv1.StatefulSet, wanted identity.Ordinals, overrides override.Overrides, added string, pods []*corev1.Pod, now time.Time) bool {
 	missing := wanted.Count
 	selector, err := identity.Selector(set)
 	if err != nil {
@@ -114,7 +114,7 @@ func rolledOut(set *appsv1.StatefulSet, pods []*corev1.Pod, now time.Time) bool 
 		ready := readiness(pod)
 		available := pod.Status.Phase == corev1.PodRunning && ready.Status == corev1.ConditionTrue &&
 			now.Sub(ready.LastTransitionTime.Time) >= time.Duration(set.Spec.MinReadySeconds)*time.Second
-		if !wanted.Contains(ordinal) || pod.DeletionTimestamp != nil || !available || !isUpdated(set, pod, ordinal-wanted.Start) {
+		if !wanted.Contains(ordinal) || pod.DeletionTimestamp != nil || !available || !isUpdated(set, pod, ordinal-wanted.Start, overrides.For(ordinal), added) {
 			return false
 		}
 		missing--
@@ -122,13 +122,15 @@ func rolledOut(set *appsv1.StatefulSet, pods []*corev1.Pod, now time.Time) bool 
 	return missing == 0
 }
 
-// isUpdated reports whether a pod is at the revision that the strategy has it at.
-func isUpdated(set *appsv1.StatefulSet, pod *corev1.Pod, index int) bool {
+// isUpdated reports whether a pod is at the revision that the strategy has it at, with its
+// override and the claims that are added, and not on its way there in place.
+func isUpdated(set *appsv1.StatefulSet, pod *corev1.Pod, index int, o *override.Override, added string) bool {
 	strategy := set.Spec.UpdateStrategy
 	switch {
 	case strategy.Type == appsv1.OnDeleteStatefulSetStrategyType,
 		strategy.RollingUpdate != nil && index < int(ptr.Deref(strategy.RollingUpdate.Partition, 0)):
 		return true
 	}
-	return identity.Revision(pod) == set.Status.UpdateRevision
+	return identity.Revision(pod) == set.Status.UpdateRevision && override.HashOn(pod) == o.Hash() &&
+		(pod.Annotations[plan.AddedAnnotation] == added || isStranded(set, pod)) && pod.Annotations[plan.InPlaceAnnotation] == ""
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 
 	"ordinal.dev/ordinal/internal/identity"
 )
@@ -26,7 +25,7 @@ func (p *planner) reportStatus() {
 	}
 	for _, m := range slices.Concat(p.replicas, p.condemned) {
 		if m.owned() {
-			p.count(m.pod)
+			p.count(m)
 		}
 	}
 	if p.updateComplete() {
@@ -37,29 +36,37 @@ func (p *planner) reportStatus() {
 
 // count adds a pod that the set owns to the status, and looks again when it is to be
 // counted otherwise: one that is terminating may become available, too.
-func (p *planner) count(pod *corev1.Pod) {
-	status := &p.plan.Status
+func (p *planner) count(m *member) {
+	status, pod := &p.plan.Status, m.pod
 	status.Replicas++
 	if ready, left := readiness(pod, p.minReady, p.Now); ready {
 		status.ReadyReplicas++
-		if left == 0 {
+		if left == 0 && !p.isMoving(m) {
 			status.AvailableReplicas++
-		} else {
+		} else if left > 0 {
 			p.lookAgain(left)
 		}
 	}
-	if pod.DeletionTimestamp != nil {
-		return
+	if pod.DeletionTimestamp != nil || p.isBeside(m) || p.isMoving(m) || p.hasLeft(m) {
+		return // what is on its way, or extra, is neither current nor updated
 	}
-	switch identity.Revision(pod) {
-	case p.update.Name:
+	switch at := identity.Revision(pod); {
+	case at == p.update.Name && (p.strays(m) || p.mountsOther(m)): // it is to be replaced as an outdated one is
+	case at == p.update.Name:
 		status.UpdatedReplicas++
 		if p.current.Name == p.update.Name {
 			status.CurrentReplicas++
 		}
-	case p.current.Name:
+	case at == p.current.Name:
 		status.CurrentReplicas++
 	}
+}
+
+// isBeside reports whether a pod is there besides the wanted ones, to which those who read the
+// status would take it to belong: an extra one, or one whose place another takes. Without a
+// policy for that, pods that are scaled down count as upstream counts them.
+func (p *planner) isBeside(m *member) bool {
+	return !p.ordinals.Contains(m.ordinal) && (isSurge(m.pod) || p.scaling() != nil)
 }
 
 // updateComplete reports whether the update revision is the current one from now

@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/override"
 )
 
 // recreateOutdated is the Recreate strategy (KEP-3541): all pods of earlier
@@ -15,19 +16,29 @@ func (p *planner) recreateOutdated() {
 	if p.strategy != appsv1.RecreateStatefulSetStrategyType {
 		return
 	}
+	if m := p.leavesFirst(); m != nil {
+		p.recreating = true
+		p.wait(&member{name: m.name, words: "is to leave before"}, "creating pods at the update revision")
+		return
+	}
 	for _, m := range slices.Concat(p.replicas, p.condemned) {
-		if m.state == Adopting && identity.Revision(m.pod) != p.update.Name {
+		if m.state == Adopting && identity.Revision(m.pod) != p.target.Name {
 			p.recreating = true // it is removed once it is the set's
 			p.wait(m, "creating pods at the update revision")
 			continue
 		}
-		if !p.outdated(m) {
+		if !p.isDue(m) {
 			continue
 		}
 		p.recreating = true
-		if m.state == Terminating {
+		switch {
+		case m.state == Terminating:
 			p.wait(m, "creating pods at the update revision")
 			continue
+		case p.still != "":
+			p.recreating = false
+			p.standStill(m)
+			return
 		}
 		p.remove(m, p.whyOutdated(m))
 	}
@@ -44,6 +55,17 @@ func (p *planner) rollOut() {
 	if len(due) == 0 {
 		return
 	}
+	if p.still != "" {
+		p.standStill(due[0])
+		return
+	}
+	nobodyGoes := p.ordered && p.firstUnavailable() != nil || p.canaryHolds(due)
+	if !nobodyGoes && (p.awaitsSurge(due[0]) || !p.knowsRoles(due[0]) || !p.inSync(due[0])) { // for what serves nobody it does not matter
+		due = slices.DeleteFunc(due, func(m *member) bool { return m.state >= Ready })
+	}
+	if due = p.withinCanary(p.inTurn(due)); len(due) == 0 {
+		return
+	}
 	if p.ordered {
 		p.rollOutInOrder(due)
 		return
@@ -55,7 +77,7 @@ func (p *planner) rollOut() {
 func (p *planner) dueForUpdate() []*member {
 	var due []*member
 	for _, m := range slices.Backward(p.replicas) {
-		if p.outdated(m) && m.state != Terminating && !p.belowPartition(m.ordinal) {
+		if p.isDue(m) && m.state != Terminating && !p.isMoving(m) && !p.isLeaving(m) {
 			due = append(due, m)
 		}
 	}
@@ -71,12 +93,16 @@ func (p *planner) rollOutInOrder(due []*member) {
 		}
 		return
 	}
-	if len(p.condemned) > 0 {
-		p.wait(p.condemned[0], "updating "+due[0].name)
-		return
+	for _, m := range p.condemned {
+		if !m.extra {
+			p.wait(m, "updating "+due[0].name)
+			return
+		}
 	}
 	for _, m := range due[:min(p.maxUnavailable, len(due))] {
-		p.removeInTurn(m, p.whyOutdated(m))
+		if !p.replace(m, p.whyOutdated(m)) {
+			return
+		}
 	}
 }
 
@@ -101,7 +127,9 @@ func (p *planner) rollOutInParallel(due []*member) {
 		case m.state != Available:
 		case budget > 0:
 			budget--
-			p.removeInTurn(m, p.whyOutdated(m))
+			if !p.replace(m, p.whyOutdated(m)) {
+				return
+			}
 		case blocker != nil:
 			p.wait(blocker, "updating "+m.name)
 			return
@@ -110,5 +138,20 @@ func (p *planner) rollOutInParallel(due []*member) {
 }
 
 func (p *planner) whyOutdated(m *member) string {
-	return fmt.Sprintf("it is at revision %s, and the update is to %s", identity.Revision(m.pod), p.update.Name)
+	at := identity.Revision(m.pod)
+	switch {
+	case p.hasLeft(m) && m.moves.To == "":
+		return fmt.Sprintf("its annotation %s cannot be read, and the update is to %s", InPlaceAnnotation, p.target.Name)
+	case p.isMoving(m) && m.moves.To == override.BuildOf(m.pod):
+		return fmt.Sprintf("it was on its way to another revision in place, and is to be as %s again", at)
+	case p.hasLeft(m):
+		return fmt.Sprintf("it was on its way to revision %s in place, and the update is to %s", m.moves.To, p.target.Name)
+	case !p.isBehind(m) && !p.strays(m):
+		return p.whyMadeAnew(m)
+	case !p.isBehind(m) || p.belowPartition(m.ordinal):
+		return p.whyOverride(m)
+	case p.target.Name != p.update.Name:
+		return fmt.Sprintf("it is at revision %s, and goes back to %s since %s has failed", at, p.target.Name, p.update.Name)
+	}
+	return fmt.Sprintf("it is at revision %s, and the update is to %s", at, p.target.Name)
 }

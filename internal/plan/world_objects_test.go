@@ -10,6 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 // podStates are the words of a pod's line, to be joined by "+".
@@ -155,7 +157,8 @@ func waiting(p *corev1.Pod, reason string) {
 // to it; earlier-set or earlier-pod, for one to an object of that name that is no
 // more; other, for another controller; loose-set, for one that does not control;
 // friend, namesake and relative, for owners that are none of the set's business; older,
-// than the set; pending, bound or lost; class=NAME, which may be empty; volume=NAME.
+// than the set; surge, for one made for a roll-out; pending, bound or lost; class=NAME, which may be empty; volume=NAME; and
+// what grow knows.
 func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 	t.Helper()
 	fields := strings.Fields(line)
@@ -165,7 +168,7 @@ func (w *world) claim(t *testing.T, line string) *corev1.PersistentVolumeClaim {
 	for _, remark := range fields[1:] {
 		yes, ref := true, metav1.OwnerReference{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "web", UID: "uid-web"}
 		ref.Controller = &yes
-		if bind(c, remark) {
+		if bind(c, remark) || w.grow(t, c, remark) {
 			continue
 		}
 		switch remark {
@@ -204,6 +207,8 @@ func bind(c *corev1.PersistentVolumeClaim, remark string) bool {
 	switch what {
 	case "older": // than the set
 		c.CreationTimestamp.Time = c.CreationTimestamp.Add(-time.Hour)
+	case "surge":
+		metav1.SetMetaDataAnnotation(&c.ObjectMeta, plan.SurgeAnnotation, "web-B")
 	case "pending":
 		c.Status.Phase = corev1.ClaimPending
 	case "bound":

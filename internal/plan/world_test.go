@@ -1,6 +1,8 @@
 package plan_test
 
 import (
+	"cmp"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
 	"ordinal.dev/ordinal/internal/revision"
@@ -36,9 +39,18 @@ type world struct {
 	Templates map[string]corev1.PodTemplateSpec `json:"templates"`
 	// History lists the existing revisions, oldest first; "?A" has no owner.
 	History []string `json:"history"`
-	// Current is the revision that the set's status names.
-	Current string `json:"current"`
-	// Pods are "NAME REVISION STATE [AGE]", see podStates.
+	// Current is the revision that the set's status names, Updating the one that it names as
+	// the update's; that of the template if not given.
+	Current  string `json:"current"`
+	Updating string `json:"updating"`
+	// Marks are annotations of revisions: the name without "ordinal.dev/", and the value.
+	Marks map[string]map[string]string `json:"marks"`
+	// Policies are those of the set, each two seconds younger than the one before; the
+	// first is named "web", the next "web-2".
+	Policies []v1alpha1.StatefulSetPolicy `json:"policies"`
+	// Policy is short for the spec of a single one.
+	Policy *v1alpha1.StatefulSetPolicySpec `json:"policy"`
+	// Pods are "NAME REVISION STATE [AGE [LABEL=VALUE]…]", see podStates.
 	Pods []string `json:"pods"`
 	// Claims are names, with optional remarks: see claim.
 	Claims []string `json:"claims"`
@@ -58,6 +70,42 @@ type world struct {
 	Failures   map[int]plan.Failure `json:"failures"`
 	// Healed is what the last plan said of it.
 	Healed []int `json:"healed"`
+	// Closely are pods that have been read whole, by name.
+	Closely  map[string]closeUp `json:"closely"`
+	NoResize bool               `json:"noResize"`
+	// ResizeRefused is the pod whose resize was refused.
+	ResizeRefused string `json:"resizeRefused"`
+	// HookRuns are "POD HOOK ok|no|notyet|running|denied AGE [SINCE]: OUTPUT", see hookRun.
+	HookRuns []string `json:"hookRuns"`
+	// Leaves are pods that leave for good: "POD [SINCE [LEFT]]", the last two as ages. With
+	// "POD!" it never had a pod. Joins are those that join, in the same way, and Members are
+	// who is a member, such as "0-2".
+	Leaves  []string `json:"leaves"`
+	Joins   []string `json:"joins"`
+	Members string   `json:"members"`
+	// NotedTwice says that all of that is noted on two revisions.
+	NotedTwice bool `json:"notedTwice"`
+	// Bore is which revision a pod had that is gone, by its ordinal.
+	Bore map[int]string `json:"bore"`
+	// MembersBefore is what the policy said when pods were made with overridden=before.
+	MembersBefore *v1alpha1.Members `json:"membersBefore"`
+	// Untried says that the API server was not asked about overrides, RefusesOverride why it
+	// refuses the pod of an ordinal with one, and MayPass that this may pass.
+	Untried         bool           `json:"untried"`
+	RefusesOverride map[int]string `json:"refusesOverride"`
+	MayPass         bool           `json:"mayPass"`
+	// ClaimsNow are claims as the API server has them, where the caches are behind.
+	ClaimsNow []string `json:"claimsNow"`
+	// ClaimsRefused are changes of claims that were refused, "NAME COUNT AGE: MESSAGE".
+	ClaimsRefused []string `json:"claimsRefused"`
+	// Unrecorded says that no revision says what was asked of claims with it.
+	Unrecorded bool `json:"unrecorded"`
+	// ClaimsGone are claims that the API server has not; Volumes are what is known of volumes:
+	// on which nodes they are that do not exist, or "?" with why nothing is known.
+	ClaimsGone []string          `json:"claimsGone"`
+	Volumes    map[string]string `json:"volumes"`
+	// EvictionRefused is for which pod, since when and how long ago: "web-1 30s 2s".
+	EvictionRefused string `json:"evictionRefused"`
 	// Events are "OBJECT TYPE REASON AGE: MESSAGE".
 	Events   []string       `json:"events"`
 	Refused  *plan.Refusal  `json:"refused"`
@@ -92,6 +140,9 @@ func parseWorld(t testing.TB, text string) *world {
 	if w.Current != "" {
 		set.Status.CurrentRevision = w.revision(w.Current, 0).Name
 	}
+	if w.namePolicies(); len(w.Policies) > 0 {
+		set.Status.UpdateRevision = w.revision(cmp.Or(w.Updating, w.Template), 0).Name
+	}
 	return w
 }
 
@@ -119,7 +170,6 @@ func (w *world) template(image string) corev1.PodTemplateSpec {
 	if len(template.Spec.Containers) == 0 {
 		template.Spec.Containers = []corev1.Container{{Name: "app"}}
 	}
-	template.Spec.Containers = template.Spec.Containers[:1]
 	template.Spec.Containers[0].Image = "app:" + image
 	return template
 }
@@ -150,6 +200,12 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 	for i := range w.Sharing {
 		s.Sharing = append(s.Sharing, plan.Sharer{Set: w.Sharing[i].DeepCopy()})
 	}
+	w.closeUps(&s, t)
+	for _, line := range w.HookRuns {
+		s.HookRuns = append(s.HookRuns, w.hookRun(t, line))
+	}
+	s.DryRuns = w.dryRuns()
+	s.Policies, s.Bore, s.EvictionRefused = w.policies(), w.borne(), w.evictionRefused(t)
 	for _, line := range w.Neighbours {
 		s.Neighbours = append(s.Neighbours, w.neighbour(t, line))
 	}
@@ -157,6 +213,16 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 		r := w.revision(strings.TrimPrefix(name, "?"), int64(i+1))
 		if strings.HasPrefix(name, "?") {
 			r.OwnerReferences = nil
+		}
+		isNotedOn := i == 0 || i == 1 && w.NotedTwice
+		if isNotedOn && len(w.Leaves) > 0 {
+			metav1.SetMetaDataAnnotation(&r.ObjectMeta, plan.LeavingAnnotation, w.departures(t))
+		}
+		if isNotedOn && w.Members+strings.Join(w.Joins, "") != "" {
+			metav1.SetMetaDataAnnotation(&r.ObjectMeta, plan.MembersAnnotation, w.membership(t))
+		}
+		for key, value := range w.Marks[strings.TrimPrefix(name, "?")] {
+			metav1.SetMetaDataAnnotation(&r.ObjectMeta, "ordinal.dev/"+key, value)
 		}
 		s.Revisions = append(s.Revisions, r)
 	}
@@ -166,10 +232,17 @@ func (w *world) snapshot(t *testing.T) plan.Snapshot {
 	for _, line := range w.Claims {
 		c := w.claim(t, line)
 		s.Claims[c.Name] = c
+		w.lookAtClaim(&s, c)
 	}
+	for _, line := range w.ClaimsNow {
+		w.lookAtClaim(&s, w.claim(t, line))
+	}
+	w.refusedClaims(t, &s)
+	w.lostClaims(&s)
 	for _, line := range w.Events {
 		s.Reported = append(s.Reported, report(t, line))
 	}
+	w.recordWanted(&s)
 	return s
 }
 
@@ -197,10 +270,11 @@ func (w *world) shorten(text string) string {
 		text = strings.ReplaceAll(text, w.revision(string(image), 1).Name, "web-"+string(image))
 		text = strings.ReplaceAll(text, w.collided(string(image)), "web-"+string(image)+"-again")
 	}
-	return text
+	return w.shortenOverrides(text)
 }
 
-// pod parses "NAME REVISION STATE [AGE]". The age, a minute if not given, is the
+// pod parses "NAME REVISION STATE [AGE [LABEL=VALUE]…]"; moving=B, resizing=B and back=B are no
+// labels, but say that it is being updated in place, or goes back, and broken=X is what says so; surge=X, that it is extra; overridden=now, that it was made with an override, see makeWith; handed-over=5s, since when it has. The age, a minute if not given, is the
 // time since the pod was made and since it became ready.
 func (w *world) pod(t *testing.T, line string) *corev1.Pod {
 	t.Helper()
@@ -221,6 +295,44 @@ func (w *world) pod(t *testing.T, line string) *corev1.Pod {
 	pod.Name, pod.UID, pod.Spec.NodeName = fields[0], types.UID("uid-"+fields[0]), "node"
 	pod.Labels[appsv1.StatefulSetPodNameLabel] = pod.Name
 	pod.CreationTimestamp = metav1.NewTime(now.Add(-age))
+	for _, label := range fields[min(4, len(fields)):] {
+		key, value, _ := strings.Cut(label, "=")
+		if key == "handed-over" { // as primary, to web-0, so long ago: 5s, or 5s@B for another revision, or 5s@leaving
+			ago, image, _ := strings.Cut(value, "@")
+			age, err := time.ParseDuration(ago)
+			if err != nil {
+				t.Fatalf("pod %q: %v", line, err)
+			}
+			round := leavingNow
+			if image != "leaving" {
+				round = w.revision(cmp.Or(image, w.Template), 0).Name
+			}
+			metav1.SetMetaDataAnnotation(&pod.ObjectMeta, plan.HandedOverAnnotation,
+				fmt.Sprintf(`{"revision":%q,"to":"web-0","role":"primary","at":%q}`, round, now.Add(-age).Format(time.RFC3339)))
+			continue
+		}
+		if key == "overridden" {
+			w.makeWith(pod, value)
+			continue
+		}
+		if key == "added" { // as its claims beside the set's own
+			metav1.SetMetaDataAnnotation(&pod.ObjectMeta, plan.AddedAnnotation, value)
+			continue
+		}
+		if key == "surge" {
+			metav1.SetMetaDataAnnotation(&pod.ObjectMeta, plan.SurgeAnnotation, value)
+			continue
+		}
+		if key == "broken" {
+			metav1.SetMetaDataAnnotation(&pod.ObjectMeta, plan.InPlaceAnnotation, value)
+			continue
+		}
+		if key == "moving" || key == "resizing" || key == "back" {
+			metav1.SetMetaDataAnnotation(&pod.ObjectMeta, plan.InPlaceAnnotation, w.mark(pod, value, key))
+			continue
+		}
+		pod.Labels[key] = value
+	}
 	for state := range strings.SplitSeq(fields[2], "+") {
 		set, ok := podStates[state]
 		if !ok {

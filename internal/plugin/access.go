@@ -8,11 +8,14 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/fence"
 	"ordinal.dev/ordinal/internal/plugin/install"
 	"ordinal.dev/ordinal/internal/version"
@@ -81,7 +84,11 @@ func (a *access) connect() (*cluster, error) {
 	}
 	c.config.UserAgent = Binary + "/" + version.Ordinal()
 	c.config.QPS, c.config.Burst = 50, 100 // as kubectl
-	c.client, err = client.New(c.config, client.Options{})
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	c.client, err = client.New(c.config, client.Options{Scheme: scheme})
 	return c, err
 }
 

@@ -7,7 +7,10 @@ import (
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/internal/identity"
 )
 
 // completionTime is how long a shell waits for the API server.
@@ -19,6 +22,14 @@ func (a *access) completeSet(c *cobra.Command, args []string, _ string) ([]strin
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return a.complete(c.Context(), (*cluster).setNames)
+}
+
+// completePod offers the pods of the namespace's sets.
+func (a *access) completePod(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return a.complete(c.Context(), (*cluster).podNames)
 }
 
 // completeTargets offers namespaces, or sets where a namespace is given.
@@ -46,6 +57,18 @@ func (c *cluster) setNames(ctx context.Context) ([]string, error) {
 	var names []string
 	for _, set := range sets.Items {
 		names = append(names, "sts/"+set.Name)
+	}
+	return names, err
+}
+
+func (c *cluster) podNames(ctx context.Context) ([]string, error) {
+	var pods corev1.PodList
+	err := c.client.List(ctx, &pods, client.InNamespace(c.namespace))
+	var names []string
+	for _, pod := range pods.Items {
+		if owner := metav1.GetControllerOf(&pod); owner != nil && owner.Kind == identity.SetKind.Kind {
+			names = append(names, "pod/"+pod.Name)
+		}
 	}
 	return names, err
 }

@@ -70,6 +70,9 @@ admission policy keeps out of the namespaces that are Ordinal's.
   kubectl ordinal take db --dry-run  what would change
   kubectl ordinal take db            have Ordinal run the sets of namespace db
   kubectl ordinal plan -f db.yaml    what would happen to its sets if that was applied
+  kubectl ordinal approve sts/pg     go on with a roll-out after its canary
+  kubectl ordinal remove pod/pg-1    this member goes, and no other comes or goes
+  kubectl ordinal rebuild pod/pg-1   this member comes back without its data
   kubectl ordinal status             which sets are Ordinal's, and what they wait for
   kubectl ordinal give-back db       have the in-tree controller run them again`,
 		SilenceUsage:  true,
@@ -86,7 +89,7 @@ admission policy keeps out of the namespaces that are Ordinal's.
 
 // Commands are those that have one name wherever they are.
 func Commands(env Env) []*cobra.Command {
-	return []*cobra.Command{env.newPreflight(), env.newTake(), env.newGiveBack(), env.newPlan(), env.newWatch()}
+	return []*cobra.Command{env.newPreflight(), env.newTake(), env.newGiveBack(), env.newPlan(), env.newWatch(), env.newApprove(), env.newRemove(), env.newRebuild()}
 }
 
 func (e Env) newVersion() *cobra.Command {

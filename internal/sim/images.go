@@ -37,7 +37,15 @@ var neverRuns = map[string]string{
 
 // behaviour is what the image of a pod does.
 func behaviour(spec *corev1.PodSpec) string {
-	_, how, _ := strings.Cut(spec.Containers[0].Image, "-")
+	if command := spec.Containers[0].Command; len(command) > 0 { // of an override
+		return command[0]
+	}
+	return does(imageOf(spec))
+}
+
+// does is what an image does.
+func does(image string) string {
+	_, how, _ := strings.Cut(image, "-")
 	return how
 }
 
@@ -46,22 +54,25 @@ func isWell(how string) bool { return how == good || how == slow || how == quora
 
 // isDeadlocked reports whether a set has lost members in order that wait for most of
 // them: the first would have to be ready before the next is created. What heal takes
-// comes back all the same; what others took, or a controller that cannot know of it, is
-// for the set's user to see to.
+// comes back all the same; what others took, or a controller that cannot know of it, or an
+// update, before another member was lost, is for the set's user to see to.
 func (w *World) isDeadlocked(set *appsv1.StatefulSet) bool {
 	if set.Spec.PodManagementPolicy == appsv1.ParallelPodManagement {
 		return false
 	}
 	strategy := set.Spec.UpdateStrategy
 	severalGo := strategy.Type == appsv1.RecreateStatefulSetStrategyType || strategy.RollingUpdate != nil && strategy.RollingUpdate.MaxUnavailable.IntValue() > 1
-	return severalGo || w.quorumOf(set.Name).depleted || len(w.instances) > 1
+	q := w.quorumOf(set.Name)
+	return severalGo || q.ruled || q.depleted || len(q.taken) > 0 || len(w.instances) > 1
 }
 
 // quorum is what the members of a set know of each other.
 type quorum struct {
 	joined   []int // the ordinals that have been ready
+	taken    []int // those that the controller has taken while they were, for an update, and that are not back
 	asked    bool  // an image of the set has asked for one
 	depleted bool  // others than the controller have taken members away
+	ruled    bool  // there was a policy, which may have several go at once
 	counting bool
 }
 
@@ -83,17 +94,25 @@ func (w *World) deplete(e apiserver.Event) {
 		return
 	}
 	pod, ok := e.Object.(*corev1.Pod)
-	if ok && w.writer == nil && e.Old != nil && (removal(e) || finished(pod)) {
-		if set, _, ok := identity.Parse(pod.Name); ok {
-			w.quorumOf(set).depleted = true
-		}
+	if !ok || e.Old == nil {
+		return
+	}
+	set, ordinal, ok := identity.Parse(pod.Name)
+	switch q := w.quorumOf(set); {
+	case !ok:
+	case w.writer == nil && (removal(e) || finished(pod)):
+		q.depleted = true
+	case removal(e) && isReady(pod):
+		q.taken = append(q.taken, ordinal)
 	}
 }
 
 // join makes a pod a member whose absence is noticed.
 func (w *World) join(pod string) {
 	if set, ordinal, ok := identity.Parse(pod); ok {
-		if q := w.quorumOf(set); !slices.Contains(q.joined, ordinal) {
+		q := w.quorumOf(set)
+		q.taken = slices.DeleteFunc(q.taken, func(o int) bool { return o == ordinal })
+		if !slices.Contains(q.joined, ordinal) {
 			q.joined = append(q.joined, ordinal)
 		}
 	}
@@ -132,7 +151,7 @@ func (w *World) tellReadiness(set string) {
 	for _, ordinal := range slices.Sorted(maps.Keys(run)) {
 		n, name := run[ordinal], identity.PodName(set, ordinal)
 		pod := n.pod(name)
-		if pod == nil || pod.UID != n.containers[name].uid || behaviour(&pod.Spec) != quorate {
+		if pod == nil || pod.UID != n.containers[name].uid || does(n.containers[name].image) != quorate {
 			continue
 		}
 		if ready := w.isMost(set, ordinal, isReady(pod), run); ready != isReady(pod) {

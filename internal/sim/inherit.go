@@ -91,6 +91,6 @@ func (w *World) inheritPod(set *appsv1.StatefulSet, r *appsv1.ControllerRevision
 		n = w.nodes[ordinal%len(w.nodes)]
 	}
 	w.must(w.api.Bind(keyOf(pod.Name), n.name))
-	n.containers[pod.Name] = container{uid: pod.UID}
+	n.containers[pod.Name] = n.newContainer(pod)
 	n.report(pod.Name, pod.UID, corev1.PodRunning, true, w.running())
 }

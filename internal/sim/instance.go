@@ -49,6 +49,8 @@ type instance struct {
 	looked            map[types.NamespacedName]time.Time // when it looked at a set last
 	met               map[types.UID]time.Time            // by its own clock, when it could first act on a set
 
+	heardOf map[handedOver]bool // hand-overs that have succeeded
+
 	// What a truthful view may be as old as, for the judge: see judge.floor.
 	tookOver  int64
 	lastWrite map[wrote]int64
@@ -63,10 +65,10 @@ func (w *World) startController(past time.Duration) *instance {
 	i := &instance{
 		w: w, name: fmt.Sprintf("controller %d", len(w.instances)+1), leads: true,
 		started: w.now, feeds: map[apiserver.Kind]*feed{}, due: map[types.NamespacedName]time.Time{},
-		failures: map[types.NamespacedName]int{}, looked: map[types.NamespacedName]time.Time{}, met: map[types.UID]time.Time{}, heard: w.now, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
+		failures: map[types.NamespacedName]int{}, looked: map[types.NamespacedName]time.Time{}, met: map[types.UID]time.Time{}, heardOf: map[handedOver]bool{}, heard: w.now, lastWrite: map[wrote]int64{}, tookOver: w.api.Version(),
 	}
 	link := link{i: i}
-	i.engine = controller.NewEngine(controller.Surroundings{Client: link, Live: link, Recorder: link, Clock: link, Interlock: i.guardFence()})
+	i.engine = controller.NewEngine(controller.Surroundings{Client: link, Live: link, Recorder: link, Clock: link, Hooks: i.hookRunner(), Interlock: i.guardFence()})
 	w.instances = append(w.instances, i)
 	w.tell("%s starts", i.name)
 	for _, example := range kinds.Watched() {

@@ -41,8 +41,7 @@ func (w *World) inTreeSync(set *appsv1.StatefulSet) {
 		return
 	}
 	wanted := identity.OrdinalsOf(set)
-	for i := range wanted.Count {
-		ordinal := wanted.Start + i
+	for ordinal := range wanted.All() {
 		pod, there := w.podOf(set, ordinal)
 		switch {
 		case !there:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"ordinal.dev/ordinal/internal/sim/apiserver"
@@ -27,6 +28,11 @@ func promises() []promise {
 		oneRunningPod, inOrder, updateWithinBudget, claimsAreKept, revisionsAreTrue,
 		othersAreLeftAlone, statusIsTrue, statusIsInTime, doneAtOnce, itSettles, workIsBounded,
 		namesResolve, usersServiceIsKept, healIsCareful, neverTwo,
+		pausedStands, heldStands, revertedIsBack, lastGoesLast, canaryIsFirst, labelIsTrue, placeIsKept,
+		onceToSuccess, leadersHandOver,
+		changedOnce, oneInstance, claimsAreAsAsked,
+		leavesFirst, staysKnowingly, reservedIsFree, deletedInReverse, overridesRollTheirOwn,
+		joinsFirst,
 	}
 }
 
@@ -47,23 +53,33 @@ type judge struct {
 	promises []promise
 	broken   *Violation
 
-	userDeleted map[string]bool    // claims that a user has deleted
-	looks       map[string]string  // of the templates of revisions, by the names of these
-	dropped     map[types.UID]bool // the pods that others than the controllers have removed without waiting for their nodes
-	changes     int                // made by others than the controllers
+	userDeleted map[string]bool   // claims that a user has deleted
+	looks       map[string]string // of the templates of revisions, by the names of these
+	templates   map[string]*corev1.PodTemplateSpec
+	dropped     map[types.UID]bool   // the pods that others than the controllers have removed without waiting for their nodes
+	changes     int                  // made by others than the controllers
+	handedOver  map[handedOver]int64 // since which version it is noted
+	again       string               // that one has to hand over once more; empty for none
+	unnoted     string               // that one is asked to leave, and is not noted to; empty for none
 	punctuality punctuality
 	silence     time.Time // that has been listened to: when it began
 
 	names         names
 	usersServices usersServices
 	healed        map[string]healedPod // by name
+
+	claimsKnown claimsKnown
+
+	ruled  bool // there has been a policy
+	moving bool // and one by which pods are updated in place
+	said   said
 }
 
 func newJudge(w *World) *judge {
 	return &judge{
-		w: w, promises: promises(), userDeleted: map[string]bool{}, looks: map[string]string{}, dropped: map[types.UID]bool{},
-		punctuality: newPunctuality(),
-		names:       newNames(), usersServices: newUsersServices(), healed: map[string]healedPod{},
+		w: w, promises: promises(), userDeleted: map[string]bool{}, looks: map[string]string{}, templates: map[string]*corev1.PodTemplateSpec{}, dropped: map[types.UID]bool{},
+		handedOver: map[handedOver]int64{}, punctuality: newPunctuality(),
+		claimsKnown: newClaimsKnown(), names: newNames(), usersServices: newUsersServices(), healed: map[string]healedPod{},
 	}
 }
 
@@ -127,8 +143,8 @@ type wrote struct {
 
 // allowed looks for an instant at which a check of the instance's deed e found
 // nothing wrong, and otherwise returns what it finds wrong now. At each instant the
-// set may be as it was at another, since they arrive separately; what the instance
-// has done since it began is always so.
+// set, policies and revisions may be as they were at others, since they arrive separately;
+// what the instance has done since it began is always so.
 func (j *judge) allowed(e apiserver.Event, by *instance, check func(v *view) string) string {
 	return j.atSomeInstant(e, by, by.ownSince, check)
 }
@@ -141,14 +157,16 @@ func (j *judge) toldTruly(e apiserver.Event, by *instance, check func(v *view) s
 func (j *judge) atSomeInstant(e apiserver.Event, by *instance, own map[int64]apiserver.Kind, check func(v *view) string) string {
 	now, floor := "", by.floor(by.acting, pods)
 	for _, set := range j.versions(e, by) {
-		v := j.viewBefore(e, by, set)
-		for more := true; more; more = v.back(floor, own) {
-			words := check(v)
-			if words == "" {
-				return ""
-			}
-			if now == "" {
-				now = words
+		for _, said := range j.rulings(e, by, own) {
+			v := j.viewBefore(e, by, set, said)
+			for more := true; more; more = v.back(floor, own) {
+				words := check(v)
+				if words == "" {
+					return ""
+				}
+				if now == "" {
+					now = words
+				}
 			}
 		}
 	}

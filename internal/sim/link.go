@@ -8,11 +8,13 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
@@ -50,8 +52,8 @@ func (l link) write(what string, object client.Object, perform func() error) err
 	err := w.as(i, perform)
 	if err == nil {
 		w.counts.Writes++
-		if now := w.api.Version(); now != before { // a write may change nothing
-			i.ownSince[now] = apiserver.KindOf(object)
+		for version := before + 1; version <= w.api.Version(); version++ { // none if it changes nothing, and two of an eviction
+			i.ownSince[version] = apiserver.KindOf(object)
 		}
 	} else {
 		w.counts.Refused++
@@ -99,7 +101,13 @@ func refusal(chance int) error {
 
 func lost() error { return context.DeadlineExceeded }
 
-func (l link) Create(_ context.Context, o client.Object, _ ...client.CreateOption) error {
+func (l link) Create(_ context.Context, o client.Object, options ...client.CreateOption) error {
+	if len((&client.CreateOptions{}).ApplyOptions(options).DryRun) > 0 {
+		if err := l.read(); err != nil {
+			return err
+		}
+		return l.i.w.api.DryRun(o)
+	}
 	return l.write("create", o, func() error { return l.i.w.api.Create(o) })
 }
 
@@ -129,10 +137,34 @@ func (l statusLink) Update(_ context.Context, o client.Object, _ ...client.SubRe
 	return l.link.write("write the status of", o, func() error { return l.link.i.w.api.UpdateStatus(o) })
 }
 
+// SubResource is asked for evictions, and for other resources of pods.
+func (l link) SubResource(string) client.SubResourceClient { return podLink{link: l} }
+
+// podLink evicts pods, and resizes them.
+type podLink struct {
+	client.SubResourceClient
+	link link
+}
+
+func (l podLink) Patch(_ context.Context, pod client.Object, p client.Patch, _ ...client.SubResourcePatchOption) error {
+	data, err := p.Data(pod)
+	if err != nil {
+		return err
+	}
+	return l.link.write("resize", pod, func() error { return l.link.i.w.api.Resize(pod, data) })
+}
+
+func (l podLink) Create(_ context.Context, pod, eviction client.Object, _ ...client.SubResourceCreateOption) error {
+	return l.link.write("evict", pod, func() error { return l.link.i.w.api.Evict(eviction.(*policyv1.Eviction)) })
+}
+
 // Get reads what is so now.
 func (l link) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
 	if err := l.read(); err != nil {
 		return err
+	}
+	if volume, ok := into.(*corev1.PersistentVolume); ok {
+		return l.i.w.driver.volume(key.Name, volume)
 	}
 	object, err := l.i.w.api.Get(apiserver.KindOf(into), key)
 	if err != nil {
@@ -157,6 +189,9 @@ func (l link) Get(_ context.Context, key client.ObjectKey, into client.Object, _
 
 // List lists what is so now, with its version.
 func (l link) List(_ context.Context, into client.ObjectList, options ...client.ListOption) error {
+	if _, ok := into.(*v1alpha1.StatefulSetPolicyList); ok && !l.i.w.judge.ruled {
+		return nil // without taking time, so that a history without policies is what it was before there were any
+	}
 	if err := l.read(); err != nil {
 		return err
 	}
@@ -167,6 +202,12 @@ func (l link) List(_ context.Context, into client.ObjectList, options ...client.
 	into.SetResourceVersion(strconv.FormatInt(l.i.w.api.Version(), 10))
 	switch into := into.(type) {
 	case *appsv1.StatefulSetList: // only its version is asked for
+	case *corev1.NamespaceList:
+		into.Items = append(into.Items, l.i.w.theNamespace())
+	case *v1alpha1.StatefulSetPolicyList:
+		for _, object := range l.i.w.api.List(policies, wanted.Namespace) {
+			into.Items = append(into.Items, *object.(*v1alpha1.StatefulSetPolicy))
+		}
 	case *corev1.PodList:
 		for _, object := range l.i.w.api.List(pods, wanted.Namespace) {
 			if wanted.LabelSelector.Matches(labels.Set(object.GetLabels())) {

@@ -97,7 +97,7 @@ func (w *World) restartSoon(i *instance, why string) {
 // failOver starts a second leader, while the first one goes on for a while.
 func (w *World) failOver(overlap time.Duration) {
 	old := w.leader()
-	if old.skew != 0 {
+	if old.skew != 0 || w.judge.ruled { // or what the API server has said to each in dry runs
 		w.disputed += overlap
 	}
 	w.startController(w.past())
@@ -118,7 +118,10 @@ func (w *World) becomeCalm() {
 	w.tell("the faults are over")
 	w.calm = true
 	delete(w.api.Quota, namespace)
+	w.api.Resizing = apiserver.Resizes
 	w.eachNode((*node).comeBack)
+	w.eachNode(func(n *node) { n.makeRoom("") })
+	w.driver.becomeCalm()
 	for _, i := range w.instances {
 		i.skew, i.pausedUntil = 0, time.Time{}
 	}
@@ -134,11 +137,13 @@ func (w *World) becomeCalm() {
 func (w *World) mend(times int) {
 	for _, object := range w.api.List(sets, namespace) {
 		set := object.(*appsv1.StatefulSet).DeepCopy()
-		if how := behaviour(&set.Spec.Template.Spec); !isWell(how) || how == quorate && w.isDeadlocked(set) {
+		w.easePolicies(set, times)
+		if how := behaviour(&set.Spec.Template.Spec); (!isWell(how) || how == quorate && w.isDeadlocked(set)) && !w.awaitsRevert(set) {
 			w.tell("mends the image of %s", set.Name)
 			setImage(set, nextImage(set, good))
 			w.try(w.api.Update(set))
 		}
+		w.mendClaims(set, times)
 		if times > 0 {
 			w.clear(set)
 		}
@@ -162,7 +167,8 @@ func (w *World) clear(set *appsv1.StatefulSet) {
 		if isBad {
 			w.openPartition(set.Name)
 		}
-		if !ownedBy(pod, set) || how == unready || isBad && (onDelete || how == quorate) {
+		goes := !w.awaitsRevert(set) && (how == unready || isBad && (onDelete || how == quorate))
+		if !ownedBy(pod, set) || goes {
 			w.tell("deletes %s, which is in the way", pod.Name)
 			w.try(w.api.Delete(pods, keyOf(pod.Name), deleteOptions()))
 		}

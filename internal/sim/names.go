@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
@@ -21,6 +22,7 @@ const (
 	pods      = apiserver.Kind("pods")
 	claims    = apiserver.Kind("persistentvolumeclaims")
 	services  = apiserver.Kind("services")
+	policies  = apiserver.Kind(v1alpha1.PolicyResource)
 
 	added   = watch.Added
 	deleted = watch.Deleted

@@ -20,16 +20,14 @@ type node struct {
 	powered    bool
 	connected  bool
 	containers map[string]container // by pod name; a node never starts a second one of a name
-}
+	started    int                  // how many containers it has started
 
-// container is a pod that runs. The zero value is none.
-type container struct {
-	uid      types.UID
-	stopping bool
+	granted map[types.UID]string // the cpu that it has given to pods
+	room    string               // what it makes of resizes: Deferred, or Infeasible; it does them if it is empty
 }
 
 func (w *World) addNode(name string) {
-	w.nodes = append(w.nodes, &node{w: w, name: name, powered: true, connected: true, containers: map[string]container{}})
+	w.nodes = append(w.nodes, &node{w: w, name: name, powered: true, connected: true, containers: map[string]container{}, granted: map[types.UID]string{}})
 }
 
 func (n *node) works() bool { return n.powered && n.connected }
@@ -64,6 +62,10 @@ func (n *node) sync(name string) {
 		n.finalize(pod)
 	case pod.Status.Phase == corev1.PodPending && running.uid == "":
 		n.start(pod)
+	case running.uid != "":
+		n.adjust(pod, running)
+	case pod.Status.Phase == corev1.PodRunning && triedLast(pod) != imageOf(&pod.Spec):
+		n.begin(name, pod.UID)
 	}
 }
 
@@ -83,44 +85,61 @@ func (n *node) start(pod *corev1.Pod) {
 		n.report(pod.Name, uid, corev1.PodPending, false, waiting("ContainerCreating"))
 	}
 	n.w.after(n.w.between(n.name, 300*time.Millisecond, 3*time.Second), n.name, func() {
-		now := n.pod(pod.Name)
-		if !n.works() || now == nil || now.UID != uid || now.DeletionTimestamp != nil ||
-			now.Status.Phase != corev1.PodPending || n.containers[pod.Name].uid != "" {
-			return
+		if now := n.pod(pod.Name); now != nil && now.Status.Phase == corev1.PodPending {
+			n.begin(pod.Name, uid)
 		}
-		how := behaviour(&pod.Spec)
-		if reason := neverRuns[how]; reason != "" {
-			n.report(pod.Name, uid, corev1.PodPending, false, waiting(reason))
-			return
-		}
-		if how == crash {
-			n.crash(pod.Name, uid)
-			return
-		}
-		n.run(pod.Name, uid, how)
 	})
+}
+
+// begin has a pod of which nothing runs do what its image does.
+func (n *node) begin(name string, uid types.UID) {
+	pod := n.pod(name)
+	if !n.works() || pod == nil || pod.UID != uid || pod.DeletionTimestamp != nil || finished(pod) || n.containers[name].uid != "" {
+		return
+	}
+	if n.awaitsVolume(pod) {
+		return
+	}
+	how := behaviour(&pod.Spec)
+	if reason := neverRuns[how]; reason != "" {
+		n.report(name, uid, pod.Status.Phase, false, waiting(reason))
+		return
+	}
+	if how == crash {
+		n.crash(name, uid)
+		return
+	}
+	n.run(name, uid, how)
 }
 
 // run starts a pod's container, which then does what its image does.
 func (n *node) run(name string, uid types.UID, how string) {
-	n.containers[name] = container{uid: uid}
+	n.containers[name] = n.newContainer(n.pod(name))
 	n.report(name, uid, corev1.PodRunning, false, n.w.running())
 	n.becomeReady(name, uid, how)
 }
 
 func (n *node) becomeReady(name string, uid types.UID, how string) {
 	n.w.askForQuorum(name, how)
+	id := n.containers[name].id
+	unlessOther := func(do func()) func() {
+		return func() {
+			if n.containers[name].id == id {
+				do()
+			}
+		}
+	}
 	delay := n.w.between(n.name, 200*time.Millisecond, 4*time.Second)
 	switch how {
 	case unready, quorate:
 		return
 	case loop:
-		n.w.after(delay, n.name, func() { n.crash(name, uid) })
+		n.w.after(delay, n.name, unlessOther(func() { n.crash(name, uid) }))
 		return
 	case slow:
 		delay += n.w.between(n.name, 0, time.Minute)
 	}
-	n.w.after(delay, n.name, func() { n.report(name, uid, corev1.PodRunning, true, n.w.running()) })
+	n.w.after(delay, n.name, unlessOther(func() { n.report(name, uid, corev1.PodRunning, true, n.w.running()) }))
 }
 
 // crash ends a pod's container with an error. The kubelet starts it again after a pause
@@ -135,7 +154,7 @@ func (n *node) crash(name string, uid types.UID) {
 	n.report(name, uid, corev1.PodRunning, false, waiting("CrashLoopBackOff"))
 	if behaviour(&pod.Spec) == loop {
 		n.w.after(10*time.Second<<min(restarts(n.pod(name)), 5), n.name, func() {
-			if now := n.pod(name); n.works() && now != nil && now.UID == uid && now.DeletionTimestamp == nil && n.containers[name].uid == "" && !finished(now) {
+			if now := n.pod(name); n.works() && now != nil && now.UID == uid && now.DeletionTimestamp == nil && n.containers[name].uid == "" && !finished(now) && behaviour(&now.Spec) == loop {
 				n.run(name, uid, loop)
 			}
 		})
@@ -156,41 +175,13 @@ func (n *node) report(name string, uid types.UID, phase corev1.PodPhase, ready b
 	if updated.Status.StartTime == nil {
 		updated.Status.StartTime = n.w.seconds()
 	}
-	updated.Status.ContainerStatuses = []corev1.ContainerStatus{containerStatus(pod, ready, state)}
+	updated.Status.ObservedGeneration = n.seen(pod)
+	updated.Status.ContainerStatuses = []corev1.ContainerStatus{containerStatus(pod, n.containers[name], ready, state)}
 	n.w.setReady(updated, ready)
 	n.w.must(n.w.api.UpdateStatus(updated))
 	if ready {
 		n.w.join(name)
 	}
-}
-
-// containerStatus is the status of a pod's container that is in a state now. One that
-// ran before and waits has ended, and so has one that crashes as soon as it is started.
-func containerStatus(pod *corev1.Pod, ready bool, state corev1.ContainerState) corev1.ContainerStatus {
-	status := corev1.ContainerStatus{Name: "app"}
-	if len(pod.Status.ContainerStatuses) > 0 {
-		status = pod.Status.ContainerStatuses[0]
-	}
-	was := status.State.Running
-	switch {
-	case state.Running != nil && was != nil:
-		state.Running = was
-	case state.Waiting != nil && state.Waiting.Reason == "CrashLoopBackOff":
-		status.RestartCount++
-		status.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 1, Reason: "Error"}
-		if was != nil {
-			status.LastTerminationState.Terminated.StartedAt = was.StartedAt
-		}
-	}
-	status.Ready, status.State = ready, state
-	return status
-}
-
-func restarts(pod *corev1.Pod) int32 {
-	if pod == nil || len(pod.Status.ContainerStatuses) == 0 {
-		return 0
-	}
-	return pod.Status.ContainerStatuses[0].RestartCount
 }
 
 // setReady changes a pod's Ready condition, which says since when.

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -76,11 +77,12 @@ func (n *node) comeBack() {
 		case pod.DeletionTimestamp != nil || pod.Status.Phase != corev1.PodRunning:
 			n.sync(pod.Name)
 		case running.uid == pod.UID:
-			n.becomeReady(pod.Name, pod.UID, behaviour(&pod.Spec))
+			n.becomeReady(pod.Name, pod.UID, does(running.image))
 		case behaviour(&pod.Spec) == fragile:
 			n.crash(pod.Name, pod.UID)
-		case behaviour(&pod.Spec) != crash:
-			n.containers[pod.Name] = container{uid: pod.UID} // started again after a reboot
+		case behaviour(&pod.Spec) != crash && neverRuns[behaviour(&pod.Spec)] == "":
+			n.containers[pod.Name] = n.newContainer(pod) // started again after a reboot
+			n.report(pod.Name, pod.UID, corev1.PodRunning, false, n.w.running())
 			n.becomeReady(pod.Name, pod.UID, behaviour(&pod.Spec))
 		}
 	})
@@ -89,16 +91,20 @@ func (n *node) comeBack() {
 
 // restart ends a pod's container and starts it again, as after a crash.
 func (n *node) restart(name string) {
-	pod := n.pod(name)
-	if !n.works() || pod == nil || n.containers[name].uid != pod.UID || n.containers[name].stopping {
+	pod, c := n.pod(name), n.containers[name]
+	if !n.works() || pod == nil || c.uid != pod.UID || c.stopping || c.leaving {
 		return
 	}
-	if behaviour(&pod.Spec) == fragile {
+	how := does(c.image)
+	if how == fragile {
 		n.crash(name, pod.UID)
 		return
 	}
+	n.started++
+	c.id = fmt.Sprintf("containerd://%s-%d", n.name, n.started)
+	n.containers[name] = c
 	n.report(name, pod.UID, corev1.PodRunning, false, n.w.running())
-	n.becomeReady(name, pod.UID, behaviour(&pod.Spec))
+	n.becomeReady(name, pod.UID, how)
 }
 
 // eachPod calls do with each pod that is bound to the node.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"ordinal.dev/ordinal/internal/plan"
 )
 
 var doneAtOnce = promise{
@@ -23,10 +25,13 @@ func (j *judge) idle() string {
 	for _, name := range sortedKeys(leader.feeds[sets].seen) {
 		set := keyOf(name)
 		due, isDue := leader.due[set]
-		if leader.failures[set] > 0 || w.now.Sub(leader.looked[set]) <= mostBehind || isDue && due.Before(w.now.Add(shortLag)) {
+		if leader.failures[set] > 0 || w.now.Sub(leader.looked[set]) <= mostBehind || isDue && !due.After(w.now.Add(mostBehind)) {
 			continue
 		}
 		for _, a := range leader.engine.Due(context.Background(), set) {
+			if a.Verb == plan.RunHook {
+				continue // answers grow old, and who waits for something else asks anew when that is there
+			}
 			return fmt.Sprintf("to %s %s %s is due since %s at least, because %s", a.Verb, a.Kind(), a.Object.GetName(),
 				w.now.Sub(latest(leader.heard, leader.looked[set])).Round(time.Millisecond), a.Why)
 		}

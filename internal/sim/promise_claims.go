@@ -12,7 +12,7 @@ import (
 )
 
 var claimsAreKept = promise{
-	sentence: "A claim goes only by its user's hand or by the retention policy; an ordinal uses its own claims, and none that is being deleted.",
+	sentence: "A claim goes only by its user's hand, by the retention policy, or where a policy has lost ones made anew; an ordinal uses its own claims, and none that is being deleted.",
 	event: func(j *judge, e apiserver.Event, by *instance) string {
 		switch object := e.Object.(type) {
 		case *corev1.PersistentVolumeClaim:
@@ -29,10 +29,10 @@ var claimsAreKept = promise{
 func (j *judge) claimChanged(e apiserver.Event, claim *corev1.PersistentVolumeClaim, by *instance) string {
 	switch {
 	case removal(e) && by != nil:
-		return fmt.Sprintf("the controller deleted claim %s", claim.Name)
+		return j.mayRecreate(e, claim, by)
 	case removal(e) && !j.userDeleted[claim.Name] && !j.w.api.Terminating[namespace] && len(e.Old.GetOwnerReferences()) == 0:
 		return fmt.Sprintf("claim %s was deleted, and nobody had asked for it", claim.Name)
-	case by != nil && e.Type != deleted:
+	case by != nil && e.Type != deleted && !sameOwners(e):
 		return j.allowed(e, by, func(v *view) string { return v.ownersByPolicy(claim) })
 	}
 	return ""
@@ -63,7 +63,7 @@ func (v *view) ownersByPolicy(claim *corev1.PersistentVolumeClaim) string {
 			have += ref.Kind
 		}
 	}
-	if have != want {
+	if have != want && !v.leavesWith(claim, ordinal, have) {
 		return fmt.Sprintf("claim %s is owned by %q, and the retention policy asks for %q", claim.Name, have, want)
 	}
 	return ""
@@ -102,4 +102,23 @@ func (j *judge) dyingSince(claim string, to, from int64) bool {
 		}
 	}
 	return true
+}
+
+// leavesWith reports whether the owners of a claim are right for one of an ordinal that leaves
+// for good: it goes with its pod when that has left, wanted again or not, and not before.
+func (v *view) leavesWith(claim *corev1.PersistentVolumeClaim, ordinal int, have string) bool {
+	d, leaves := v.departures()[ordinal]
+	p := v.set.Spec.PersistentVolumeClaimRetentionPolicy
+	goes := p != nil && p.WhenScaled == appsv1.DeletePersistentVolumeClaimRetentionPolicyType
+	switch {
+	case v.leave() == nil || !goes:
+		return false
+	case have == "Pod":
+		return leaves && (!d.Left.IsZero() || v.givenUp(d) || v.member(ordinal) == nil)
+	}
+	stays := ""
+	if p.WhenDeleted == appsv1.DeletePersistentVolumeClaimRetentionPolicyType {
+		stays = "StatefulSet"
+	}
+	return have == stays
 }

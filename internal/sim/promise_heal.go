@@ -19,6 +19,9 @@ const healPause = 30 * time.Second
 var healIsCareful = promise{
 	sentence: "Heal shortens outages: in order it takes down no pod of which a container runs, and no second one before the first one's replacement has started or cannot start.",
 	event: func(j *judge, e apiserver.Event, by *instance) string {
+		if set, ok := e.Object.(*appsv1.StatefulSet); ok {
+			j.forgetHealed(set)
+		}
 		if _, ok := e.Object.(*corev1.Pod); !ok || !removal(e) {
 			return ""
 		}
@@ -33,7 +36,7 @@ var healIsCareful = promise{
 			}
 			return j.mayHeal(v, pod, by)
 		})
-		if v := j.viewBefore(e, by, j.versions(e, by)[0]); v.isHealed(pod) {
+		if v := j.viewBefore(e, by, j.versions(e, by)[0], j.rulings(e, by, by.ownSince)[0]); v.isHealed(pod) {
 			j.healed[pod.Name] = healedPod{uid: pod.UID, by: by}
 		}
 		return words
@@ -58,18 +61,32 @@ func (j *judge) noteReplaced(pod *corev1.Pod) {
 	}
 }
 
+// forgetHealed forgets the pods of ordinals that are not wanted any more: should they be again,
+// nobody comes back.
+func (j *judge) forgetHealed(set *appsv1.StatefulSet) {
+	for name := range j.healed {
+		if owner, ordinal, _ := identity.Parse(name); owner == set.Name && !identity.OrdinalsOf(set).Contains(ordinal) {
+			delete(j.healed, name)
+		}
+	}
+}
+
 // isHealed reports whether a pod that is taken down is so because it cannot start. In
 // order no pod's turn comes before all are available.
 func (v *view) isHealed(pod *corev1.Pod) bool {
 	ordinal := v.ordinal(pod)
 	rolling := v.set.Spec.UpdateStrategy.Type == appsv1.RollingUpdateStatefulSetStrategyType
-	return rolling && v.ordered() && v.wanted(ordinal) && !v.belowPartition(ordinal) && v.outdated(pod) &&
-		!finished(pod) && !v.available(pod)
+	return rolling && v.ordered() && v.wanted(ordinal) && !v.goesForGood(pod) && !v.isHeldBack(pod) && v.outdated(pod) &&
+		!finished(pod) && !v.available(pod) && !v.isMoving(pod)
 }
 
-// mayHeal says why a pod may not be taken down for heal.
+// mayHeal says why a pod may not be taken down for heal. Where it counts who serves, all that
+// do not go at once.
 func (j *judge) mayHeal(v *view, pod *corev1.Pod, by *instance) string {
-	if runs(pod) {
+	if v.servingCounts() && !isReady(pod) {
+		return ""
+	}
+	if runs(pod) && !v.strays(pod) { // an override was changed for the sake of this very pod
 		return fmt.Sprintf("%s was taken down, and a container of it runs", pod.Name)
 	}
 	for _, name := range sortedKeys(j.healed) {

@@ -83,7 +83,8 @@ func (i *instance) misstated(set *appsv1.StatefulSet) string {
 	if set.Status.ObservedGeneration != set.Generation {
 		return fmt.Sprintf("the status of %s is of generation %d, and the set is at %d", set.Name, set.Status.ObservedGeneration, set.Generation)
 	}
-	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: i.w.now.Add(i.skew)}
+	said := ruling{i.feeds[policies].seen, i.feeds[revisions].seen}
+	v := &view{ruling: said, set: set, pods: map[string]*corev1.Pod{}, now: i.w.now.Add(i.skew), looks: i.w.judge.looks}
 	for name, object := range i.feeds[pods].seen {
 		v.pods[name] = object.(*corev1.Pod)
 	}

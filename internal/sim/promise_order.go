@@ -6,7 +6,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
@@ -38,14 +37,17 @@ func removal(e apiserver.Event) bool {
 
 func (j *judge) mayCreate(v *view, pod *corev1.Pod, by *instance) string {
 	ordinal := v.ordinal(pod)
+	if v.reserves(ordinal) {
+		return "" // see reservedIsFree
+	}
 	if !v.wanted(ordinal) {
 		return fmt.Sprintf("%s was created, and the set does not want it", pod.Name)
 	}
 	if !v.ordered() {
 		return ""
 	}
-	for before := identity.OrdinalsOf(v.set).Start; before < ordinal; before++ {
-		if !v.available(v.member(before)) && !j.comesBack(v, ordinal, by) {
+	for before := range v.ordinals().All() {
+		if before < ordinal && !v.available(v.member(before)) && !j.comesBack(v, ordinal, by) && !v.isBesideNewcomer(before, ordinal) {
 			return fmt.Sprintf("%s was created while ordinal %d was not available", pod.Name, before)
 		}
 	}

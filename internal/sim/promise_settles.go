@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 
 	"ordinal.dev/ordinal/internal/identity"
 )
@@ -23,27 +22,25 @@ var itSettles = promise{
 
 // unsettled says what is missing of what a set's user wants.
 func (j *judge) unsettled(set *appsv1.StatefulSet) string {
-	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: j.w.now, looks: j.looks}
-	for _, object := range j.w.api.List(pods, namespace) {
-		v.pods[object.GetName()] = object.(*corev1.Pod)
-	}
+	v := j.viewNow(set)
 	if set.DeletionTimestamp != nil {
 		return fmt.Sprintf("%s was deleted and is still there", set.Name)
 	}
-	wanted := identity.OrdinalsOf(set)
-	for i := range wanted.Count {
-		pod := v.member(wanted.Start + i)
+	for ordinal := range v.ordinals().All() {
+		pod := v.member(ordinal)
 		switch {
 		case pod == nil:
-			return fmt.Sprintf("%s has no pod of ordinal %d", set.Name, wanted.Start+i)
+			return fmt.Sprintf("%s has no pod of ordinal %d", set.Name, ordinal)
+		case v.reverts() && identity.Revision(pod) == v.update().Name && !v.belowPartition(ordinal):
+			return "" // see revertedIsBack
 		case !v.available(pod):
 			return fmt.Sprintf("%s is not available: %s", pod.Name, stateOf(pod))
-		case v.outdated(pod) && set.Spec.UpdateStrategy.Type != appsv1.OnDeleteStatefulSetStrategyType && !v.belowPartition(wanted.Start+i):
+		case v.outdated(pod) && set.Spec.UpdateStrategy.Type != appsv1.OnDeleteStatefulSetStrategyType && !v.isHeldBack(pod) && !v.awaitsUser():
 			return fmt.Sprintf("%s was never updated: %s", pod.Name, stateOf(pod))
 		}
 	}
 	for _, name := range sortedKeys(v.pods) {
-		if pod := v.pods[name]; v.owns(pod) && !v.wanted(v.ordinal(pod)) {
+		if pod := v.pods[name]; v.owns(pod) && !v.wanted(v.ordinal(pod)) && !v.reserves(v.ordinal(pod)) { // see reservedIsFree
 			return fmt.Sprintf("%s is still there, and is not wanted", name)
 		}
 	}
@@ -51,6 +48,25 @@ func (j *judge) unsettled(set *appsv1.StatefulSet) string {
 		return fmt.Sprintf("the status of %s is of generation %d, and the set is at %d", set.Name, set.Status.ObservedGeneration, set.Generation)
 	}
 	return v.misstated(&set.Status)
+}
+
+// awaitsUser reports whether a roll-out stands still until somebody says that it goes on.
+func (v *view) awaitsUser() bool {
+	canary := v.rollout().Canary
+	if v.stands() != "" {
+		return true
+	}
+	return canary != nil && canary.HoldSeconds == nil && !v.reverts() && !v.approved() && v.updated() >= int(canary.Pods)
+}
+
+// updated is how many wanted pods are at the revision that they are brought to.
+func (v *view) updated() (n int) {
+	for _, pod := range v.pods {
+		if v.owns(pod) && v.wanted(v.ordinal(pod)) && !v.isBehind(pod) {
+			n++
+		}
+	}
+	return n
 }
 
 // restless has the controller look at every set once more, and says what it

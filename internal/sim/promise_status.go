@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 
@@ -13,7 +14,7 @@ var statusIsTrue = promise{
 	sentence: "A set's status says what is so, and never speaks of a specification that it does not know.",
 	event: func(j *judge, e apiserver.Event, by *instance) string {
 		set, ok := e.Object.(*appsv1.StatefulSet)
-		if !ok || by == nil || e.Type == deleted {
+		if !ok || by == nil || e.Type == deleted || !slices.Equal(set.Finalizers, e.Old.GetFinalizers()) {
 			return ""
 		}
 		if seen, is := set.Status.ObservedGeneration, e.Old.GetGeneration(); seen > is {
@@ -43,10 +44,14 @@ func (v *view) misstated(s *appsv1.StatefulSetStatus) string {
 		if v.countsAvailable(pod) {
 			available++
 		}
-		if pod.DeletionTimestamp != nil {
+		if pod.DeletionTimestamp != nil || v.isMoving(pod) || v.hasLeft(pod) || v.isBeside(pod) {
 			continue
 		}
-		if identity.Revision(pod) == s.UpdateRevision {
+		isUpdated := identity.Revision(pod) == s.UpdateRevision
+		if isUpdated && (v.mountsOther(pod) || v.strays(pod)) {
+			continue // it is to be replaced as one of another revision is
+		}
+		if isUpdated {
 			updated++
 		}
 		if identity.Revision(pod) == s.CurrentRevision {

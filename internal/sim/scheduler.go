@@ -38,6 +38,7 @@ func (w *World) bindSoon(claim *corev1.PersistentVolumeClaim) {
 			return
 		}
 		bound := object.(*corev1.PersistentVolumeClaim).DeepCopy()
+		w.provision(bound)
 		bound.Status.Phase = corev1.ClaimBound
 		w.must(w.api.UpdateStatus(bound))
 	})
@@ -112,6 +113,9 @@ func (w *World) unschedulable(pod *corev1.Pod) string {
 		}
 		if claim.GetDeletionTimestamp() != nil {
 			return "claim " + v.PersistentVolumeClaim.ClaimName + " is being deleted"
+		}
+		if claim.(*corev1.PersistentVolumeClaim).Status.Phase == corev1.ClaimLost {
+			return "persistentvolumeclaim " + v.PersistentVolumeClaim.ClaimName + " bound to non-existent persistentvolume"
 		}
 	}
 	return ""

@@ -139,6 +139,11 @@ func Compose(seed uint64) Script {
 	}
 	s.addMoves(rand.New(rand.NewPCG(seed, 0x5e7)), sets)
 	s.addFence(rand.New(rand.NewPCG(seed, 0xfe2ce)))
+	s.addPolicies(rand.New(rand.NewPCG(seed, 0x5757)), sets)
+	s.addInPlace(rand.New(rand.NewPCG(seed, 0x9ace)), sets)
+	s.addMembers(rand.New(rand.NewPCG(seed, 0x3e3b)), sets)
+	s.addHooks(rand.New(rand.NewPCG(seed, 0x4004)))
+	s.addClaims(rand.New(rand.NewPCG(seed, 0xc1a1)), sets)
 	slices.SortStableFunc(s.Moves, func(a, b Move) int { return int(a.At - b.At) })
 	return s
 }

@@ -23,6 +23,7 @@ type shape struct {
 	minReady int32
 	history  int32
 
+	size        string // of claims; empty for one that nobody knows
 	service     string // spec.serviceName, if it is not the set's name
 	role        bool   // the selector has a label that several sets have, and one of the set's own
 	expressions bool   // the selector has expressions
@@ -70,6 +71,8 @@ func (s *shape) set(word string) {
 		s.claims = true
 	case "half":
 		s.half = true
+	case "size":
+		s.size = value
 	case "service":
 		s.service = value
 	case "role":
@@ -112,6 +115,7 @@ func newSet(name string, replicas int, s shape) *appsv1.StatefulSet {
 	}
 	if s.claims {
 		set.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}}}
+		s.sizeClaims(&set.Spec.VolumeClaimTemplates[0])
 		set.Spec.PersistentVolumeClaimRetentionPolicy = policyOf(s.policy)
 	}
 	s.template(&set.Spec)

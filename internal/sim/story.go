@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
@@ -49,10 +51,19 @@ func describe(e apiserver.Event) string {
 		s := object.Status
 		words += fmt.Sprintf(": generation %d, %s; status: observed %d, replicas %d, ready %d, available %d, updated %d, current %d",
 			object.Generation, wants(object), s.ObservedGeneration, s.Replicas, s.ReadyReplicas, s.AvailableReplicas, s.UpdatedReplicas, s.CurrentReplicas)
+	case *v1alpha1.StatefulSetPolicy:
+		said, _ := json.Marshal(object.Spec) // which can be encoded
+		words += fmt.Sprintf(": %s; status: %s, %s", said, object.Status.State, object.Status.Reason)
+	case *appsv1.ControllerRevision:
+		words += fmt.Sprintf(": number %d", object.Revision)
+		for _, key := range sortedKeys(object.Annotations) {
+			words += fmt.Sprintf(", %s: %s", key, object.Annotations[key])
+		}
 	case *corev1.PersistentVolumeClaim:
 		for _, owner := range object.OwnerReferences {
 			words += fmt.Sprintf(", owned by %s %s", owner.Kind, owner.Name)
 		}
+		words += inWords(object)
 	}
 	return words
 }
@@ -76,6 +87,9 @@ func stateOf(pod *corev1.Pod) string {
 	if isReady(pod) {
 		words += ", ready"
 	}
+	if role := pod.Labels[roleLabel]; role != "" {
+		words += ", " + role
+	}
 	if pod.DeletionTimestamp != nil {
 		words += ", terminating"
 	}
@@ -91,7 +105,7 @@ func (i *instance) tellView(set string) {
 		return
 	}
 	var seen []string
-	for _, kind := range []apiserver.Kind{sets, pods, claims} {
+	for _, kind := range []apiserver.Kind{sets, pods, claims, policies} {
 		for _, name := range sortedKeys(i.feeds[kind].seen) {
 			e := i.feeds[kind].seen[name]
 			if owner, _, ok := identity.Parse(strings.TrimPrefix(name, "data-")); name == set || ok && owner == set {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/identity"
+	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
 // edits are the moves that change a set's spec.
@@ -39,6 +40,8 @@ var edits = map[What]func(set *appsv1.StatefulSet, m Move){
 	retention: func(set *appsv1.StatefulSet, m Move) {
 		set.Spec.PersistentVolumeClaimRetentionPolicy = policyOf(m.Text)
 	},
+	retune:       retuned,
+	recordClaims: recorded,
 	annotate: func(set *appsv1.StatefulSet, m Move) {
 		metav1.SetMetaDataAnnotation(&set.ObjectMeta, "note", fmt.Sprint(m.N))
 	},
@@ -90,6 +93,32 @@ var deeds = map[What]func(w *World, m Move){
 	deleteService:  func(w *World, m Move) { w.deleteService(w.serviceOf(m.Set)) },
 	editService:    (*World).editService,
 	lodge:          (*World).lodge,
+	writePolicy:    (*World).writePolicy,
+	removePolicy:   (*World).removePolicy,
+	stopRollOut:    func(w *World, m Move) { w.pausePolicies(m.Set, true) },
+	goOn:           func(w *World, m Move) { w.pausePolicies(m.Set, false) },
+	approve:        func(w *World, m Move) { w.approve(m.Set) },
+	forgive:        func(w *World, m Move) { w.forgive(m.Set) },
+	condemn:        (*World).condemn,
+	limit:          (*World).limit,
+	unlimit:        func(w *World, m Move) { delete(w.api.Budgets, keyOf(m.Set)) },
+	lead:           (*World).lead,
+	crowd: func(w *World, m Move) {
+		w.counts.Faults++
+		w.node(m.N).makeRoom(m.Text)
+	},
+	refuseResizes: func(w *World, m Move) { w.api.Resizing = apiserver.Resizing(m.Text) },
+	growClaim:     (*World).growClaim,
+	loseVolume:    (*World).loseVolume,
+	wipeClaim:     (*World).wipeClaim,
+	setMood:       (*World).setMood,
+	refuseGrowth:  func(w *World, m Move) { w.api.Expanding = m.N == 0 },
+	reserve:       (*World).reserveOrdinals,
+	removeMember:  (*World).removeMember,
+	endLeaves:     (*World).endLeaves,
+	setOverrides:  (*World).overrideMembers,
+	admit:         func(w *World, _ Move) { w.api.Classes[classy] = true },
+	seeOffAll:     func(w *World, m Move) { w.seeOffAll(m.Set, func(*corev1.Pod) bool { return true }) },
 	deleteAll: func(w *World, m Move) {
 		for i := range 5 {
 			w.try(w.api.Delete(pods, keyOf(identity.PodName(m.Set, i)), &client.DeleteOptions{}))

@@ -8,25 +8,45 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/sim/apiserver"
 )
 
-// view is what was so at one instant: a set, and all pods.
+// view is what was so at one instant: a set, what was said of its roll-outs, and all pods.
 type view struct {
+	ruling
 	set  *appsv1.StatefulSet
 	pods map[string]*corev1.Pod
 	now  time.Time // by the clock of the controller that is judged
 
 	looks map[string]string // of the templates of revisions, by the revisions' names
 	wants string            // how the set's own template looks
+	extra *bool             // whether pods are to have the claim of extraTemplate; nil where nobody has asked yet
 	log   []apiserver.Event // up to this instant
 }
 
-// viewBefore is what was so right before a controller's deed, with the set as
-// given.
-func (j *judge) viewBefore(e apiserver.Event, by *instance, set *appsv1.StatefulSet) *view {
-	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: by.planned, looks: j.looks}
+// viewNow is what is so.
+func (j *judge) viewNow(set *appsv1.StatefulSet) *view {
+	v := &view{set: set, pods: map[string]*corev1.Pod{}, now: j.w.now, looks: j.looks}
+	v.policies, v.revisions = map[string]client.Object{}, map[string]client.Object{}
+	for _, object := range j.w.api.List(pods, namespace) {
+		v.pods[object.GetName()] = object.(*corev1.Pod)
+	}
+	for _, object := range j.w.api.List(policies, namespace) {
+		v.policies[object.GetName()] = object
+	}
+	for _, object := range j.w.api.List(revisions, namespace) {
+		v.revisions[object.GetName()] = object
+	}
+	return v
+}
+
+// viewBefore is what was so right before a controller's deed, with the set and what was said
+// of it as given.
+func (j *judge) viewBefore(e apiserver.Event, by *instance, set *appsv1.StatefulSet, said ruling) *view {
+	v := &view{ruling: said, set: set, pods: map[string]*corev1.Pod{}, now: by.planned, looks: j.looks}
 	for _, object := range j.w.api.List(pods, namespace) {
 		v.pods[object.GetName()] = object.(*corev1.Pod)
 	}
@@ -126,31 +146,59 @@ func selects(set *appsv1.StatefulSet, has map[string]string) bool {
 	return true
 }
 
-func (v *view) wanted(ordinal int) bool { return identity.OrdinalsOf(v.set).Contains(ordinal) }
+func (v *view) wanted(ordinal int) bool { return v.ordinals().Contains(ordinal) }
 
 func (v *view) available(pod *corev1.Pod) bool {
+	return v.isUp(pod) && !v.isMoving(pod)
+}
+
+// isUp is available whether or not the pod is being updated in place.
+func (v *view) isUp(pod *corev1.Pod) bool {
 	if pod == nil || pod.DeletionTimestamp != nil || !isReady(pod) {
 		return false
 	}
+	minReady := time.Duration(v.set.Spec.MinReadySeconds) * time.Second
+	return minReady == 0 || !readySince(pod).Add(minReady).After(v.now)
+}
+
+// readySince is when a pod's readiness has changed last.
+func readySince(pod *corev1.Pod) time.Time {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady {
-			return v.set.Spec.MinReadySeconds == 0 || !c.LastTransitionTime.Add(time.Duration(v.set.Spec.MinReadySeconds)*time.Second).After(v.now)
+			return c.LastTransitionTime.Time
 		}
 	}
-	return false
+	return time.Time{}
 }
 
 // countsAvailable is available as the status counts: one that is terminating and
 // still ready is among them.
 func (v *view) countsAvailable(pod *corev1.Pod) bool {
-	going := pod.DeepCopy()
+	going := *pod
 	going.DeletionTimestamp = nil
-	return v.available(going)
+	return v.available(&going)
 }
 
-// outdated goes by the pod's label: one that was adopted may have none.
+// outdated reports whether a pod is of another revision, was made with other overrides, or has
+// other claims, than pods are brought to, and is not to stay so all the same.
 func (v *view) outdated(pod *corev1.Pod) bool {
-	return v.looks[identity.Revision(pod)] != v.wantedLook()
+	if v.strays(pod) {
+		return !v.isKept(pod)
+	}
+	return v.isBehind(pod) || v.mountsOther(pod)
+}
+
+// isBehind goes by the pod's label: one that was adopted may have none.
+func (v *view) isBehind(pod *corev1.Pod) bool {
+	return v.looks[identity.Revision(pod)] != v.targetLook() || v.hasLeft(pod)
+}
+
+// targetLook is how pods are to look: as the set's template, unless they go back.
+func (v *view) targetLook() string {
+	if v.reverts() {
+		return v.looks[v.current().Name]
+	}
+	return v.wantedLook()
 }
 
 func (v *view) wantedLook() string {
@@ -165,7 +213,7 @@ func (v *view) ordered() bool { return v.set.Spec.PodManagementPolicy != appsv1.
 func (v *view) belowPartition(ordinal int) bool {
 	r := v.set.Spec.UpdateStrategy.RollingUpdate
 	return v.set.Spec.UpdateStrategy.Type == appsv1.RollingUpdateStatefulSetStrategyType &&
-		r != nil && r.Partition != nil && ordinal < identity.OrdinalsOf(v.set).Start+int(*r.Partition)
+		r != nil && r.Partition != nil && ordinal < v.ordinals().Nth(int(*r.Partition))
 }
 
 func (v *view) maxUnavailable() int {

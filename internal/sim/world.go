@@ -39,9 +39,14 @@ type World struct {
 
 	nodes      []*node
 	quorums    map[string]*quorum // by set
+	crews      map[string]*crew   // by set; none of those without roles
+	driver     *driver
+	patient    map[string]bool // by set, whether its user leaves it to a policy to go back
 	instances  []*instance
 	disputed   time.Duration // for how long two have led whose clocks differ
 	collecting bool          // the garbage collector is going to look
+
+	memberships map[string]*membership // by the name of a pod
 
 	fence  *fencing // nil where the in-tree controller is switched off
 	judge  *judge
@@ -54,9 +59,10 @@ type Counts struct{ Events, Faults, Writes, Refused int }
 
 // newWorld is the world at the beginning of a script.
 func newWorld(script Script, told *story) *World {
-	w := &World{script: script, now: epoch, streams: map[string]*rand.Rand{}, quorums: map[string]*quorum{}, story: told}
+	w := &World{script: script, now: epoch, streams: map[string]*rand.Rand{}, quorums: map[string]*quorum{}, crews: map[string]*crew{}, patient: map[string]bool{}, memberships: map[string]*membership{}, story: told}
 	w.api = apiserver.New(func() time.Time { return w.now })
 	w.api.Manager = somebody
+	w.api.Expanding, w.driver = true, newDriver(w)
 	w.judge = newJudge(w)
 	for i := range script.Nodes {
 		w.addNode(fmt.Sprintf("n%d", i+1))
@@ -148,11 +154,14 @@ func (w *World) publish() {
 		w.tellEvent(event)
 		w.judge.event(event, w.writer)
 		w.deplete(event)
+		w.beginAnew(event)
 		for _, i := range w.instances {
 			i.hear(event)
 		}
 		w.scheduler(event)
 		w.kubelets(event)
+		w.members(event)
+		w.driver.hear(event)
 		w.collector()
 	}
 }

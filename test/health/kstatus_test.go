@@ -24,7 +24,7 @@ func TestKstatusIsRight(t *testing.T) {
 		case s.strategy() == "OnDelete":
 			want = status.CurrentStatus
 			overlooked["every pod of a set with OnDelete"]++
-		case s.hasOnlyReady() && s.number(0, "status", "readyReplicas") == s.wanted():
+		case s.hasOnlyReady() && s.number(0, "status", "readyReplicas") == s.wanted() && s.areUpdated():
 			want = status.CurrentStatus
 			overlooked["that a pod is ready, and not yet for minReadySeconds"]++
 		}

@@ -82,6 +82,11 @@ func (s *state) hasOnlyReady() bool {
 	return s.number(0, "status", "availableReplicas") < s.number(0, "status", "readyReplicas")
 }
 
+// areUpdated reports whether as many pods are updated as the partition lets be.
+func (s *state) areUpdated() bool {
+	return s.number(0, "status", "updatedReplicas") >= s.wanted()-s.number(0, "spec", "updateStrategy", "rollingUpdate", "partition")
+}
+
 // hasMore reports whether pods are there that are not wanted any more.
 func (s *state) hasMore() bool { return s.number(0, "status", "replicas") > s.wanted() }
 

@@ -27,6 +27,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asKubectl) != "" {
+		os.Exit(runKubectl())
+	}
 	code, err := runWithCluster(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "integration:", err)
@@ -70,6 +73,7 @@ func runWithCluster(m *testing.M) (int, error) {
 	}
 	defer c.Stop()
 
+	adminKubeconfig = layout.Layout{Root: dir}.Kubeconfig()
 	if adminConfig, err = c.RESTConfig(); err != nil {
 		return 0, err
 	}

@@ -96,8 +96,9 @@ func TestAServiceThatItsUserReplacesByForceStaysTheUsers(t *testing.T) {
 	w.Eventually(w.Ready("web", 1))
 	w.Must(services.Delete(w.Ctx, "peers", metav1.DeleteOptions{}))
 	w.Eventually(w.noService("peers"))
-	w.change(image("web:2")) // it has much to do meanwhile
-	w.Eventually(w.Ready("web", 1))
+	w.Forget()
+	w.change(image("web:2"))
+	w.Happens("web-0 stopping") // it has much to do meanwhile
 	_, err = services.Create(w.Ctx, mine, metav1.CreateOptions{})
 	w.Must(err)
 }

@@ -23,12 +23,9 @@ func fenceTemplate() ([]byte, error) {
 		{policy.APIVersion, policy.Kind, policy.Spec},
 		{binding.APIVersion, binding.Kind, binding.Spec},
 	} {
-		spec, err := yaml.Marshal(map[string]any{"spec": part.spec})
+		spec, err := specText(part.kind, part.spec)
 		if err != nil {
 			return nil, err
-		}
-		if bytes.Contains(spec, []byte("{{")) {
-			return nil, fmt.Errorf("the spec of %s would be taken for a template", part.kind)
 		}
 		if i > 0 {
 			fmt.Fprint(&to, "---\n")
@@ -42,4 +39,13 @@ func fenceTemplate() ([]byte, error) {
 	}
 	fmt.Fprint(&to, "{{- end }}\n")
 	return to.Bytes(), nil
+}
+
+// specText is a spec without a template's marks.
+func specText(kind string, spec any) ([]byte, error) {
+	text, err := yaml.Marshal(map[string]any{"spec": spec})
+	if err == nil && bytes.Contains(text, []byte("{{")) {
+		err = fmt.Errorf("the spec of %s would be taken for a template", kind)
+	}
+	return text, err
 }

@@ -19,9 +19,11 @@ func TestHelm3RendersTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		cluster := chartutil.DefaultCapabilities.Copy()
+		cluster.APIVersions = append(cluster.APIVersions, mutating)
 		all, err := chartutil.ToRenderValues(chart, set(t, values), chartutil.ReleaseOptions{
 			Name: "ordinal", Namespace: namespace, Revision: 1, IsInstall: true,
-		}, chartutil.DefaultCapabilities)
+		}, cluster)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
+
+	"ordinal.dev/ordinal/internal/claimadmission"
 )
 
 const installHeader = `# Installs Ordinal's StatefulSet controller beside the in-tree one, with the default values of
@@ -19,9 +21,37 @@ const installHeader = `# Installs Ordinal's StatefulSet controller beside the in
 # Before it is deleted, what was taken has to be given back: kubectl ordinal give-back --all
 `
 
-// install is the chart's objects with its default values, and their namespace.
-func install() ([]byte, error) {
+const installClaimTemplatesHeader = `# Has a cluster of Kubernetes 1.36 and newer, beside install.yaml, take changed claim templates of
+# the StatefulSets that are Ordinal's. ` + "`make chart`" + ` makes this file from charts/ordinal.
+#
+#   kubectl apply -f install-claim-templates.yaml
+`
+
+// installClaimTemplates is what install leaves out.
+func installClaimTemplates() ([]byte, error) {
 	objects, err := request{by: "kubectl"}.objects()
+	if err != nil {
+		return nil, err
+	}
+	var to bytes.Buffer
+	fmt.Fprint(&to, installClaimTemplatesHeader)
+	for _, o := range objects {
+		if o.GetName() != claimadmission.Name {
+			continue
+		}
+		text, err := yaml.Marshal(o.Object)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&to, "---\n%s", text)
+	}
+	return to.Bytes(), nil
+}
+
+// install is the chart's objects with its default values, and their namespace, for any
+// cluster: kubectl cannot ask one what it has.
+func install() ([]byte, error) {
+	objects, err := request{by: "kubectl", older: true}.objects()
 	if err != nil {
 		return nil, err
 	}

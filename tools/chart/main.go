@@ -1,6 +1,7 @@
 // Command chart writes what is made from charts/ordinal and for it: the fence's
-// template, from the policy that the controller compares with; the table of
-// values in the chart's README; and install.yaml.
+// template, from the policy that the controller compares with; that of Ordinal's own
+// kind, from its definition; that of the policies which accept changed claim templates; the
+// table of values in the chart's README; and install.yaml, with what it leaves out.
 //
 //	go -C tools/chart run .          write them
 //	go -C tools/chart run . -check   fail if one is not what would be written
@@ -23,8 +24,11 @@ var made = []struct {
 	make func() ([]byte, error)
 }{
 	{"charts/ordinal/templates/fence.yaml", fenceTemplate},
+	{"charts/ordinal/templates/crds.yaml", crdTemplate},
+	{"charts/ordinal/templates/claim-templates.yaml", claimTemplatesTemplate},
 	{"charts/ordinal/README.md", readme},
 	{"install.yaml", install},
+	{"install-claim-templates.yaml", installClaimTemplates},
 }
 
 func main() {

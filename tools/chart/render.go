@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"text/template"
 
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
@@ -31,6 +32,9 @@ type request struct {
 	values   map[string]any
 	by       string // who installs it; "" for Helm
 	platform string // the cluster's version, such as v1.33.1-gke.1; "" for any
+	older    bool   // the cluster has no MutatingAdmissionPolicy
+	// there is what the cluster has of a kind and name, nil for nothing.
+	there func(kind, name string) map[string]any
 }
 
 // render returns the chart's files by their names below templates.
@@ -43,6 +47,9 @@ func (r request) render() (map[string]string, error) {
 	if r.platform != "" {
 		cluster.KubeVersion = common.KubeVersion{Version: r.platform, Major: "1", Minor: "33"}
 	}
+	if !r.older {
+		cluster.APIVersions = append(cluster.APIVersions, mutating)
+	}
 	values, err := util.ToRenderValues(chart, r.values, common.ReleaseOptions{
 		Name: "ordinal", Namespace: namespace, Revision: 1, IsInstall: true,
 	}, cluster)
@@ -52,7 +59,7 @@ func (r request) render() (map[string]string, error) {
 	if release, ok := values["Release"].(map[string]any); ok && r.by != "" {
 		release["Service"] = r.by
 	}
-	files, err := (engine.Engine{Strict: true}).RenderWithContext(context.Background(), chart, values)
+	files, err := (engine.Engine{Strict: true, CustomTemplateFuncs: r.lookup()}).RenderWithContext(context.Background(), chart, values)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +68,14 @@ func (r request) render() (map[string]string, error) {
 		rendered[strings.TrimPrefix(name, "ordinal/templates/")] = content
 	}
 	return rendered, nil
+}
+
+// lookup is the template function by which a chart looks at the cluster, where there is one.
+func (r request) lookup() template.FuncMap {
+	if r.there == nil {
+		return nil
+	}
+	return template.FuncMap{"lookup": func(_, kind, _, name string) map[string]any { return r.there(kind, name) }}
 }
 
 // objects returns what the chart makes, hooks included, in the order of its files.

@@ -7,6 +7,7 @@ import (
 
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
@@ -85,11 +86,17 @@ func as[T any](t *testing.T, r release, key string) *T {
 
 // An API server drops a field that it does not know, and nobody would notice.
 func TestEveryFieldIsOneThatKubernetesKnows(t *testing.T) {
-	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, scheme.Scheme, scheme.Scheme, json.SerializerOptions{Yaml: true, Strict: true})
+	kinds := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, apiextensionsv1.AddToScheme} {
+		if err := add(kinds); err != nil {
+			t.Fatal(err)
+		}
+	}
+	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, kinds, kinds, json.SerializerOptions{Yaml: true, Strict: true})
 	for _, values := range []string{"", everything, everything + "mode: whole-cluster", "namespaces: [db]", "serviceMonitor: {enabled: true}"} {
 		r := rendered(t, values)
 		for key, o := range r {
-			if !scheme.Scheme.Recognizes(o.GroupVersionKind()) && o.GroupVersionKind().Group == "monitoring.coreos.com" {
+			if !kinds.Recognizes(o.GroupVersionKind()) && o.GroupVersionKind().Group == "monitoring.coreos.com" {
 				continue
 			}
 			if _, _, err := strict.Decode([]byte(r.text(t, key)), nil, nil); err != nil {

@@ -12,6 +12,9 @@ import (
 var changes = []struct{ value, set, object, says string }{
 	{"mode", "mode: whole-cluster", deployment, "--mode=whole-cluster"},
 	{"namespaces", "namespaces: [db]", "RoleBinding/ordinal-controller", "namespace: db\n"},
+	{"crds.install", "crds: {install: false}", definition, without + "kind"},
+	{"claimTemplates.accept", "claimTemplates: {accept: false}", recordingPolicy, without + "kind"},
+	{"hooks.exec", "hooks: {exec: true}", "ClusterRole/ordinal-controller-writes", "- pods/exec\n"},
 	{"rbac.allNamespaces", "rbac: {allNamespaces: true}", "ClusterRoleBinding/ordinal-controller-writes", "name: ordinal-controller-writes"},
 	{"image.repository", "image: {repository: r.example/o}", deployment, "image: r.example/o:dev"},
 	{"image.tag", "image: {tag: v1.2.3}", deployment, "image: ordinal-controller:v1.2.3"},
@@ -108,6 +111,8 @@ func TestNonsenseIsRefusedInWords(t *testing.T) {
 	for values, wanted := range map[string][]string{
 		"mode: both":                          {"mode", "'fenced', 'whole-cluster'"},
 		"replica: 2":                          {"'replica' not allowed"},
+		"crds: {install: never}":              {"crds", "want boolean"},
+		"claimTemplates: {accept: always}":    {"claimTemplates", "want boolean"},
 		"image: {tags: x}":                    {"image", "'tags' not allowed"},
 		"replicas: 0":                         {"replicas", "minimum"},
 		"replicas: two":                       {"replicas", "want integer"},

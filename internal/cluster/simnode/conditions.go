@@ -2,6 +2,7 @@ package simnode
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,6 +64,10 @@ func setCondition(status *corev1.PodStatus, c corev1.PodCondition, now time.Time
 		return
 	}
 	status.Conditions = append(status.Conditions, c)
+}
+
+func removeCondition(status *corev1.PodStatus, t corev1.PodConditionType) {
+	status.Conditions = slices.DeleteFunc(status.Conditions, func(c corev1.PodCondition) bool { return c.Type == t })
 }
 
 func unready(statuses []corev1.ContainerStatus) []string {

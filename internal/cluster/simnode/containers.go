@@ -40,7 +40,7 @@ func (c *containers) wait(reason, message string) {
 // run reports containers that run.
 func (c *containers) run(ready bool) {
 	c.each(c.initialize, func(spec corev1.Container, old corev1.ContainerStatus) corev1.ContainerStatus {
-		return c.running(old, ready)
+		return c.running(spec, old, ready)
 	})
 }
 
@@ -95,7 +95,7 @@ func backOff(n int32) time.Duration {
 // completed, or running when it is a sidecar.
 func (c *containers) initialize(spec corev1.Container, old corev1.ContainerStatus) corev1.ContainerStatus {
 	if sidecar(spec) {
-		return c.running(old, true)
+		return c.running(spec, old, true)
 	}
 	if old.State.Terminated == nil {
 		old.State = corev1.ContainerState{Terminated: c.terminated(0, "Completed")}
@@ -104,16 +104,32 @@ func (c *containers) initialize(spec corev1.Container, old corev1.ContainerStatu
 	return old
 }
 
-func (c *containers) running(old corev1.ContainerStatus, ready bool) corev1.ContainerStatus {
+// running reports a container that runs, or has just started.
+func (c *containers) running(spec corev1.Container, old corev1.ContainerStatus, ready bool) corev1.ContainerStatus {
+	if old.State.Running != nil && old.Image != spec.Image {
+		return c.stopped(old)
+	}
 	if old.State.Running == nil {
 		if old.State.Waiting != nil && old.LastTerminationState.Terminated != nil {
-			old.RestartCount++ // it comes out of a crash loop
+			old.RestartCount++ // it comes out of a crash loop, or has another image
+		}
+		if old.AllocatedResources == nil {
+			old.AllocatedResources, old.Resources = spec.Resources.DeepCopy().Requests, resourcesOf(spec)
 		}
 		old.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: *timestamp(c.started)}}
 	}
 	old.Ready, old.Started = ready, ptr.To(true)
 	old.ImageID = old.Image
 	old.ContainerID = fmt.Sprintf("simulated://%s/%s/%d", c.pod.UID, old.Name, old.RestartCount)
+	return old
+}
+
+// stopped reports a container that makes way for one with another image. With the next report
+// that one runs.
+func (c *containers) stopped(old corev1.ContainerStatus) corev1.ContainerStatus {
+	old.Ready, old.Started = false, ptr.To(false)
+	old.LastTerminationState = corev1.ContainerState{Terminated: c.terminated(0, "Completed")}
+	old.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}
 	return old
 }
 
@@ -150,7 +166,9 @@ func advance(specs []corev1.Container, old []corev1.ContainerStatus, next transi
 				status = *o.DeepCopy()
 			}
 		}
-		status.Image = spec.Image
+		if status.State.Running == nil { // one that runs has the image that it started with
+			status.Image = spec.Image
+		}
 		statuses = append(statuses, next(spec, status))
 	}
 	return statuses

@@ -36,9 +36,12 @@
 // A pod stays in ContainerCreating until every claim it mounts is Bound. A
 // deleted pod goes with grace period zero and a UID precondition, never by
 // force before its time. Restartable init containers run; others have
-// completed. Readiness gates count.
+// completed. Readiness gates count. A container whose image changes is
+// restarted. Running containers get the cpu and memory that the pod comes to
+// ask for: at once, when the node has room (Deferred), or never, when it is too
+// small (Infeasible); that restarts nothing, whatever resizePolicy says.
 //
-// Probes, resources, config maps and secrets are not looked at, and logs and
+// Probes, config maps and secrets are not looked at, and logs and
 // exec are refused with a sentence that says why. Nothing is remembered that
 // the API does not hold: after a restart every pod goes on from its own
 // status, a delay under way being measured from the whole second the status

@@ -164,14 +164,18 @@ func (r *registry) renew(ctx context.Context, n node) error {
 // address to dial, the API server refuses at once and lists those it has.
 const noContainers = "its pods run no containers, so there are no logs and no exec"
 
-// object is the node as it is registered.
-func object(n node) *corev1.Node {
-	capacity := corev1.ResourceList{
+// allocatable is what the node has for pods.
+func (n node) allocatable() corev1.ResourceList {
+	return corev1.ResourceList{
 		corev1.ResourceCPU:              resource.MustParse("64"),
 		corev1.ResourceMemory:           resource.MustParse("256Gi"),
 		corev1.ResourceEphemeralStorage: resource.MustParse("1Ti"),
 		corev1.ResourcePods:             *resource.NewQuantity(n.capacity(), resource.DecimalSI),
 	}
+}
+
+// object is the node as it is registered.
+func object(n node) *corev1.Node {
 	now := *timestamp(time.Now())
 	condition := func(t corev1.NodeConditionType, status corev1.ConditionStatus, reason, message string) corev1.NodeCondition {
 		return corev1.NodeCondition{
@@ -190,8 +194,8 @@ func object(n node) *corev1.Node {
 			},
 		},
 		Status: corev1.NodeStatus{
-			Capacity:    capacity,
-			Allocatable: capacity,
+			Capacity:    n.allocatable(),
+			Allocatable: n.allocatable(),
 			Addresses: []corev1.NodeAddress{
 				{Type: corev1.NodeHostName, Address: n.name},
 				{Type: "Simulated", Address: noContainers},

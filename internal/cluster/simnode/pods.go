@@ -125,7 +125,8 @@ func (p *pods) serve(ctx context.Context, key cache.ObjectName) (time.Duration, 
 	if pod.DeletionTimestamp != nil {
 		return p.terminate(ctx, pod, s, now)
 	}
-	o := observation{now: now, hostIP: n.hostIP}
+	o := observation{now: now, hostIP: n.hostIP, allocatable: n.allocatable()}
+	o.others = func() corev1.ResourceList { return p.watch.allocatedBeside(pod) }
 	if invalid != nil {
 		o.blocked = invalid.Error()
 	}

@@ -235,3 +235,13 @@ func TestEndedPodsGiveTheirAddressBack(t *testing.T) {
 		t.Errorf("got %v, %v; want the address of the pod that ended", box.ip, err)
 	}
 }
+
+func TestAPodKeepsTheAddressThatItHas(t *testing.T) {
+	boxes := newSandboxes()
+	n := node{name: "sim-0", pods: addressRange{first: mustAddr("10.0.0.2"), size: 2}}
+	pod := bound("a")
+	pod.Status.PodIP = "192.0.2.7"
+	if box, err := boxes.start(pod, n, time.Now()); err != nil || box.ip != mustAddr("192.0.2.7") {
+		t.Errorf("got %v, %v; want the address of its status", box.ip, err)
+	}
+}

@@ -70,9 +70,12 @@ func (s *sandboxes) start(pod *corev1.Pod, n node, now time.Time) (sandbox, erro
 	return *box, nil
 }
 
-// address picks the next free address, so that one just released is not
-// handed out again at once.
+// address is what the pod's status says, if anything. Otherwise it picks the next
+// free address, so that one just released is not handed out again at once.
 func (s *sandboxes) address(pod *corev1.Pod, n node) (netip.Addr, error) {
+	if ip, err := netip.ParseAddr(pod.Status.PodIP); err == nil {
+		return ip, nil
+	}
 	if pod.Spec.HostNetwork {
 		return netip.ParseAddr(n.hostIP)
 	}
@@ -97,13 +100,17 @@ func (s *sandboxes) remove(pod *corev1.Pod) {
 	}
 }
 
-// startedAt is when the pod's containers started by its status; zero when
-// they do not run.
+// startedAt is when the last of the pod's containers started by its status; zero unless all
+// of them run.
 func startedAt(pod *corev1.Pod) time.Time {
+	var last time.Time
 	for _, c := range pod.Status.ContainerStatuses {
-		if c.State.Running != nil {
-			return c.State.Running.StartedAt.Time
+		switch {
+		case c.State.Running == nil:
+			return time.Time{}
+		case c.State.Running.StartedAt.After(last):
+			last = c.State.Running.StartedAt.Time
 		}
 	}
-	return time.Time{}
+	return last
 }

@@ -16,6 +16,9 @@ type observation struct {
 	// blocked says why the containers cannot be created at all, such as an
 	// annotation that makes no sense. Empty when they can.
 	blocked string
+	// What the node can give to pods, and what all other pods have of it: for resizes.
+	allocatable corev1.ResourceList
+	others      func() corev1.ResourceList
 }
 
 // report returns the status a kubelet would report for pod, and after how
@@ -56,6 +59,9 @@ func report(pod *corev1.Pod, s script, o observation) (corev1.PodStatus, time.Du
 	status.InitContainerStatuses = c.init
 	status.ContainerStatuses = c.main
 	setConditions(pod, &status, o.now)
+	if later := resize(pod, &status, o); later > 0 && (again == 0 || later < again) {
+		again = later
+	}
 	return status, again
 }
 

@@ -74,6 +74,17 @@ func (w watch) pod(key cache.ObjectName) *corev1.Pod {
 	return obj.(*corev1.Pod)
 }
 
+// allocatedBeside is what the other pods of a pod's node have been given.
+func (w watch) allocatedBeside(pod *corev1.Pod) corev1.ResourceList {
+	sum := corev1.ResourceList{}
+	for _, other := range w.pods() {
+		if other.Spec.NodeName == pod.Spec.NodeName && other.UID != pod.UID && !ended(other.Status.Phase) {
+			add(sum, allocated(other))
+		}
+	}
+	return sum
+}
+
 // claimsBound tells whether all claims the pod mounts exist and are Bound.
 func (w watch) claimsBound(pod *corev1.Pod) bool {
 	keys, _ := claimsOf(pod) // no pod yields an error

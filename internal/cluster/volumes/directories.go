@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 
 	"ordinal.dev/ordinal/internal/cluster/mounts"
@@ -78,7 +79,7 @@ func (d Directories) Delete(_ context.Context, v Volume, source corev1.Persisten
 	if err != nil {
 		return err
 	}
-	if want := filepath.Join(d.base, dir); source.Local == nil || source.Local.Path != want {
+	if want := filepath.Join(d.base, dir); !at(source, want) {
 		return fmt.Errorf("the volume is not at %s, where the data of its claim would be; nothing was deleted: set the volume's reclaim policy to Retain, and delete it and its data by hand", want)
 	}
 	mounted, err := mounts.Below(filepath.Join(d.base, dir))
@@ -104,6 +105,34 @@ func (d Directories) Delete(_ context.Context, v Volume, source corev1.Persisten
 		_ = root.Remove(filepath.Dir(claim))
 	}
 	return nil
+}
+
+// Grow implements Backend. A directory has no size: only what the disk has left bounds
+// it, which the note says where that is less than what was asked for.
+func (d Directories) Grow(_ context.Context, v Volume, source corev1.PersistentVolumeSource, more int64) (note string, err error) {
+	dir, err := v.dir()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(d.base, dir)
+	if !at(source, path) {
+		return "", fmt.Errorf("the volume is not at %s, where the data of its claim would be, and no other is enlarged: move the data into a claim made anew", path)
+	}
+	var disk unix.Statfs_t
+	switch err := unix.Statfs(path, &disk); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("the volume's directory %s is gone, and its data with it; put it back, or delete the claim and its pod to begin with an empty one", path)
+	case err != nil:
+		return "", fmt.Errorf("asking for the free space of %s: %w", path, err)
+	}
+	if left := int64(disk.Bavail) * disk.Bsize; left < more {
+		return fmt.Sprintf("the claim may hold %d MiB more than before, and the disk of %s has %d MiB left: the size is recorded and not enforced, and what does not fit on the disk cannot be written", more>>20, d.base, left>>20), nil
+	}
+	return "", nil
+}
+
+func at(source corev1.PersistentVolumeSource, path string) bool {
+	return source.Local != nil && source.Local.Path == path
 }
 
 // dir is the volume's directory, relative to the base. The parts come from

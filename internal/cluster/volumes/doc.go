@@ -2,9 +2,9 @@
 // and makes the storage behind every claim of it.
 //
 // [Provisioner] leaves the rules of claims and volumes to the upstream
-// provisioner library and asks a [Backend] for storage. The backend of the
-// single-machine cluster is [Directories]; one that enforces sizes (loop
-// devices, a CSI driver) takes its place by implementing the same two
+// provisioner library, lets claims grow, and asks a [Backend] for storage. The
+// backend of the single-machine cluster is [Directories]; one that enforces
+// sizes (loop devices, a CSI driver) takes its place by implementing the same
 // methods.
 //
 // # Where the data is
@@ -26,8 +26,25 @@
 // # What directories cannot do
 //
 // A directory has no size. The size a claim asks for is recorded and not
-// enforced: a pod can fill the disk. For the same reason the class does not
-// allow expansion. All access modes are granted, as there is one machine.
+// enforced: a pod can fill the disk. All access modes are granted, as there is
+// one machine. A directory has no attributes either that a VolumeAttributesClass
+// could change.
+//
+// # Growing
+//
+// A claim that asks for more gets it, mounted or not, with the steps and events
+// of a driver that enlarges volumes without the node's help; grow.go has them.
+// Nothing is enforced and nothing set aside: when the disk has less left than
+// the claim grew by, an event says so and the growth is granted.
+//
+// The upstream controller for growth, persistentvolume-expander, runs as well,
+// and leaves volumes of type local to whoever made them: it says so in an event,
+// ExternalExpanding, as it does for every driver that is not in Kubernetes. So
+// does the kubelet, once the claim says that the node has no part in it. It
+// would take its time: it looks about once a minute.
+//
+// A volume that a person made for the class grows when that person raises its
+// capacity; the kubelet then does the rest. The claim says so.
 //
 // # Deleting
 //

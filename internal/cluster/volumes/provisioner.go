@@ -10,11 +10,15 @@ import (
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/sig-storage-lib-external-provisioner/v13/controller"
 )
 
@@ -28,6 +32,11 @@ type Backend interface {
 	// Delete deletes the storage of v, which Create said is at source.
 	// Storage that is gone already is no error.
 	Delete(ctx context.Context, v Volume, source corev1.PersistentVolumeSource) error
+	// Grow makes room for v, which Create said is at source, to be larger by more
+	// bytes, and v.Bytes large; it may be so already. A note is for the owner of the
+	// claim, who has got what was asked for and has to know more. An error is shown
+	// there too: nothing has changed then, and Grow is called again, with back-off.
+	Grow(ctx context.Context, v Volume, source corev1.PersistentVolumeSource, more int64) (note string, err error)
 }
 
 // Volume is what a backend knows of the claim it serves.
@@ -36,6 +45,11 @@ type Volume struct {
 	Claim     string
 	UID       string // of the claim
 	Bytes     int64  // asked for; zero when unknown, as in Delete
+}
+
+// volumeOf is the volume of that size of a claim.
+func volumeOf(claim *corev1.PersistentVolumeClaim, size resource.Quantity) Volume {
+	return Volume{Namespace: claim.Namespace, Claim: claim.Name, UID: string(claim.UID), Bytes: size.Value()}
 }
 
 // Config says what to serve.
@@ -50,7 +64,9 @@ type Config struct {
 // Name, Run, Ready.
 type Provisioner struct {
 	client    kubernetes.Interface
+	caches    informers.SharedInformerFactory // of claims
 	provision *controller.ProvisionController
+	grow      *grower
 	log       logr.Logger
 	serving   atomic.Bool
 }
@@ -67,14 +83,25 @@ func New(ctx context.Context, cfg Config) (*Provisioner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("volumes: client: %w", err)
 	}
+	return newProvisioner(klog.NewContext(ctx, cfg.Log), clientset, cfg)
+}
+
+func newProvisioner(ctx context.Context, client kubernetes.Interface, cfg Config) (*Provisioner, error) {
+	caches := informers.NewSharedInformerFactory(client, controller.DefaultResyncPeriod)
+	claims := caches.Core().V1().PersistentVolumeClaims().Informer()
+	grow, err := newGrower(client, cfg.Backend, claims, cfg.Log)
+	if err != nil {
+		return nil, fmt.Errorf("volumes: %w", err)
+	}
 	return &Provisioner{
-		client: clientset, log: cfg.Log,
-		provision: newProvisionController(klog.NewContext(ctx, cfg.Log), clientset, cfg.Backend),
+		client: client, caches: caches, grow: grow, log: cfg.Log,
+		provision: newProvisionController(ctx, client, claims, cfg.Backend),
 	}, nil
 }
 
-func newProvisionController(ctx context.Context, client kubernetes.Interface, backend Backend) *controller.ProvisionController {
+func newProvisionController(ctx context.Context, client kubernetes.Interface, claims cache.SharedIndexInformer, backend Backend) *controller.ProvisionController {
 	return controller.NewProvisionController(ctx, client, ProvisionerName, library{backend},
+		controller.ClaimsInformer(claims),
 		controller.LeaderElection(false), // there is one cluster a machine
 		controller.Threadiness(workers),
 		controller.RateLimiter(retries()),
@@ -118,6 +145,10 @@ func (p *Provisioner) Run(ctx context.Context) error {
 	}
 	var working sync.WaitGroup
 	p.provision.ControllerWaitGroup(&working)
+	p.caches.Start(ctx.Done())
+	defer p.caches.Shutdown()
+	working.Go(func() { p.grow.run(ctx) })
+	working.Go(func() { p.offerGrowth(ctx) })
 	p.serving.Store(true)
 	defer p.serving.Store(false)
 	p.provision.Run(ctx)
@@ -138,9 +169,7 @@ func (l library) Provision(ctx context.Context, o controller.ProvisionOptions) (
 		return nil, controller.ProvisioningFinished, err
 	}
 	size := o.PVC.Spec.Resources.Requests[corev1.ResourceStorage]
-	source, err := l.backend.Create(ctx, Volume{
-		Namespace: o.PVC.Namespace, Claim: o.PVC.Name, UID: string(o.PVC.UID), Bytes: size.Value(),
-	})
+	source, err := l.backend.Create(ctx, volumeOf(o.PVC, size))
 	if err != nil {
 		return nil, controller.ProvisioningFinished, err
 	}
@@ -170,6 +199,8 @@ func servable(o controller.ProvisionOptions) error {
 		return errors.New("a new volume has no labels to select it by; remove spec.selector from the claim")
 	case o.PVC.Spec.DataSource != nil || o.PVC.Spec.DataSourceRef != nil:
 		return errors.New("local volumes cannot be made from a snapshot or another claim; remove spec.dataSource from the claim")
+	case ptr.Deref(o.PVC.Spec.VolumeAttributesClassName, "") != "":
+		return errors.New("local volumes have no attributes that a class could set; remove spec.volumeAttributesClassName from the claim")
 	}
 	return nil
 }

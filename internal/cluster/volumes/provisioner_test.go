@@ -33,7 +33,10 @@ func inWorld(t *testing.T, backend Backend, objects []runtime.Object, test func(
 	synctest.Test(t, func(t *testing.T) {
 		w := world{T: t, api: fake.NewClientset(objects...)}
 		ctx, cancel := context.WithCancel(context.Background())
-		p := &Provisioner{client: w.api, provision: newProvisionController(ctx, w.api, backend), log: logr.Discard()}
+		p, err := newProvisioner(ctx, w.api, Config{Backend: backend, Log: logr.Discard()})
+		if err != nil {
+			t.Fatal(err)
+		}
 		done := make(chan error, 1)
 		go func() { done <- p.Run(ctx) }()
 		w.pass(200 * time.Millisecond) // informers notice their first list
@@ -203,6 +206,9 @@ func TestWhatNoDirectoryCanBeIsRefused(t *testing.T) {
 	for want, edit := range map[string]func(*corev1.PersistentVolumeClaim){
 		"remove spec.selector":   func(c *corev1.PersistentVolumeClaim) { c.Spec.Selector = &metav1.LabelSelector{} },
 		"remove spec.dataSource": func(c *corev1.PersistentVolumeClaim) { c.Spec.DataSource = &corev1.TypedLocalObjectReference{} },
+		"remove spec.volumeAttributesClassName": func(c *corev1.PersistentVolumeClaim) {
+			c.Spec.VolumeAttributesClassName = ptr.To("gold")
+		},
 		"does not support block volume": func(c *corev1.PersistentVolumeClaim) {
 			c.Spec.VolumeMode = ptr.To(corev1.PersistentVolumeBlock)
 		},

@@ -15,6 +15,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/controller/snapshot"
 )
@@ -32,9 +33,15 @@ func connect(config *rest.Config, transport *http.Client) (restClients, error) {
 		return nil, err
 	}
 	all := restClients{}
-	for path, group := range map[string]schema.GroupVersion{"/api": corev1.SchemeGroupVersion, "/apis": appsv1.SchemeGroupVersion} {
+	for _, group := range []schema.GroupVersion{corev1.SchemeGroupVersion, appsv1.SchemeGroupVersion, v1alpha1.GroupVersion} {
 		config := rest.CopyConfig(config)
-		config.APIPath, config.GroupVersion = path, &group
+		config.APIPath, config.GroupVersion = "/apis", &group
+		switch group.Group {
+		case "":
+			config.APIPath = "/api"
+		case v1alpha1.GroupVersion.Group: // a CustomResourceDefinition knows no protocol buffers
+			config.ContentType = runtime.ContentTypeJSON
+		}
 		config.NegotiatedSerializer = snapshot.Selective(serializer.NewCodecFactory(scheme).WithoutConversion())
 		if all[group.Group], err = rest.RESTClientForConfigAndClient(config, transport); err != nil {
 			return nil, fmt.Errorf("connect to %s: %w", group, err)
@@ -57,7 +64,12 @@ func NewCache(config *rest.Config, options cache.Options) (cache.Cache, error) {
 	}
 	options.NewInformer = func(_ toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 		server, resource := clients.of(example)
-		source := toolscache.NewFilteredListWatchFromClient(server, resource, metav1.NamespaceAll, func(*metav1.ListOptions) {})
+		var source toolscache.ListerWatcher
+		if all := toolscache.NewFilteredListWatchFromClient(server, resource, metav1.NamespaceAll, func(*metav1.ListOptions) {}); kinds.Of(example) == kinds.Policy {
+			source = &optional{ListWatch: all, nothing: &v1alpha1.StatefulSetPolicyList{}}
+		} else {
+			source = all
+		}
 		return toolscache.NewSharedIndexInformer(source, example, resync, indexers)
 	}
 	return cache.New(config, options)

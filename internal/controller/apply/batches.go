@@ -18,6 +18,10 @@ func (e *execution) inOrder(ctx context.Context, actions []plan.Action) error {
 		}
 		if err := e.perform(ctx, a); err != nil {
 			e.result.Undone = append(e.result.Undone, actions[i:]...)
+			if e.isHeld(err) {
+				e.result.OnHold = true
+				return nil
+			}
 			e.refuse(err)
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"ordinal.dev/ordinal/internal/controller/kinds"
@@ -32,18 +33,24 @@ func (e *execution) adoptable(ctx context.Context) error {
 	return nil
 }
 
-// specUnchanged returns an error unless the set's specification is still the one that
-// was planned for, and has the set wait for the newer one. The order of revisions
-// follows from the specification alone: two controllers, one of which is behind,
-// would renumber them in turn for as long as both lead.
-func (e *execution) specUnchanged(ctx context.Context) error {
-	now := &appsv1.StatefulSet{}
-	if err := e.Live.Get(ctx, client.ObjectKeyFromObject(e.set), now); err != nil {
-		return err
-	}
-	if now.UID != e.set.UID || now.Generation != e.set.Generation {
-		e.memory.Expectations.Wrote(kinds.Set, now.ResourceVersion)
-		return stale(now, "its specification has changed")
+// unchanged returns an error unless the specifications of these sets are still those that
+// were planned for, and has the set wait for the newer ones. The order of revisions, and
+// what a Service is, follow from specifications alone: two controllers, one of which is
+// behind, would write them in turn for as long as both lead.
+func (e *execution) unchanged(ctx context.Context, sets ...*appsv1.StatefulSet) error {
+	for _, seen := range sets {
+		now := &appsv1.StatefulSet{}
+		err := e.Live.Get(ctx, client.ObjectKeyFromObject(seen), now)
+		if apierrors.IsNotFound(err) {
+			return stale(seen, "it is gone")
+		}
+		if err != nil {
+			return err
+		}
+		if now.UID != seen.UID || now.Generation != seen.Generation {
+			e.memory.Expectations.Wrote(kinds.Set, now.ResourceVersion)
+			return stale(now, "its specification has changed")
+		}
 	}
 	return nil
 }
@@ -54,8 +61,12 @@ func (e *execution) specUnchanged(ctx context.Context) error {
 // seen, are left out.
 func (e *execution) claimsUsable(ctx context.Context, pod *corev1.Pod, written []plan.Action) error {
 	_, ordinal, _ := identity.Parse(pod.Name) // plans create members only
+	templates := plan.AddedClaims(pod)
 	for _, template := range identity.ClaimTemplates(e.set) {
-		name := identity.ClaimName(template.Name, e.set.Name, ordinal)
+		templates = append(templates, template.Name)
+	}
+	for _, template := range templates {
+		name := identity.ClaimName(template, e.set.Name, ordinal)
 		if slices.ContainsFunc(written, func(a plan.Action) bool { return a.Object.GetName() == name }) {
 			continue
 		}
@@ -76,7 +87,11 @@ func (e *execution) claimsUsable(ctx context.Context, pod *corev1.Pod, written [
 // barred is the conflict of a plan whose set may not be written about any more, nil if it
 // may. It is asked just before each request: what is read before one takes its time.
 func (w *Writer) barred(set *appsv1.StatefulSet, object client.Object) error {
-	if w.MayWrite == nil || w.MayWrite(client.ObjectKeyFromObject(set)) {
+	return w.barredFor(client.ObjectKeyFromObject(set), object)
+}
+
+func (w *Writer) barredFor(set types.NamespacedName, object client.Object) error {
+	if w.MayWrite == nil || w.MayWrite(set) {
 		return nil
 	}
 	return stale(object, "nothing may be written in its namespace any more")

@@ -4,9 +4,13 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/plan"
 	"ordinal.dev/ordinal/internal/revision"
@@ -52,5 +56,48 @@ func TestARevisionIsNotRenumberedForAnOlderSpecification(t *testing.T) {
 	}
 	if err := w.do(renumber); err != nil || len(w.Writes) != 1 {
 		t.Errorf("for the newest specification, renumbering wrote %v (%v)", w.Writes, err)
+	}
+}
+
+func TestOfAPolicyNothingIsWrittenWhereNothingMayBe(t *testing.T) {
+	policy := &v1alpha1.StatefulSetPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "calm"}}
+	policy.Spec.TargetRef.Name = "web"
+	w := newWorld(t, web(1), policy)
+	w.writer.MayWrite = func(set types.NamespacedName) bool { return set.Name != "web" }
+	made := plan.PolicyStatus{Policy: policy, Status: v1alpha1.StatefulSetPolicyStatus{State: "Idle"}}
+	if err := w.writer.WritePolicyStatus(t.Context(), made, &w.memory, &w.heard); !apierrors.IsConflict(err) || len(w.Writes) > 0 {
+		t.Errorf("the status of a policy was written: %v (%v)", w.Writes, err)
+	}
+}
+
+// What a Service is follows from all of its sets: two that lead would write it in turn, too.
+func TestAServiceIsNotWrittenForAnOlderSpecificationOfAnotherSet(t *testing.T) {
+	other := web(1)
+	other.Name, other.UID = "other", "uid-other"
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "peers"}, Spec: corev1.ServiceSpec{ClusterIP: "None"}}
+	w := newWorld(t, web(1), other, service)
+	if err := w.API.Get(t.Context(), client.ObjectKeyFromObject(service), service); err != nil {
+		t.Fatal(err)
+	}
+	follow := plan.Action{
+		Verb: plan.Update, Object: service, Follows: []*appsv1.StatefulSet{w.Set(), other.DeepCopy()},
+		Change: plan.Change{Service: &corev1.ServiceSpec{Selector: map[string]string{"app": "web"}}},
+	}
+	other.Generation++
+	if err := w.API.Update(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.do(follow); !apierrors.IsConflict(err) || len(w.Writes) > 0 {
+		t.Errorf("a Service was written for an older specification: %v (%v)", w.Writes, err)
+	}
+	follow.Follows[1] = other
+	if err := w.do(follow); err != nil || len(w.Writes) != 1 {
+		t.Errorf("for the newest specification, the Service's writes were %v (%v)", w.Writes, err)
+	}
+	if err := w.API.Delete(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.do(follow); !apierrors.IsConflict(err) {
+		t.Errorf("a Service was written for a set that is gone (%v)", err)
 	}
 }

@@ -23,8 +23,15 @@ type Writer struct {
 	// MayWrite reports whether anything may be written about a set, up to the last moment;
 	// nil for always.
 	MayWrite func(set types.NamespacedName) bool
+	// Hooks runs hooks, nil where none are run.
+	Hooks Hooks
 	// Each does 0 to n-1, which are independent of each other; n is not 0.
 	Each func(n int, do func(int))
+}
+
+// Hooks runs hooks, and does not wait for their end.
+type Hooks interface {
+	Start(ctx context.Context, set types.NamespacedName, c plan.HookCall)
 }
 
 // InParallel is a [Writer]'s Each. The last is done on the caller's stack: a new one would
@@ -71,11 +78,23 @@ type Result struct {
 	Uncertain []string
 	// RanOut says that there was no time for all.
 	RanOut bool
-	// OnHold says that a write which nothing else waits for was refused. It is no error; the
-	// next plan says when it is tried again.
+	// OnHold says that a write which nothing else waits for was refused, or an eviction by a
+	// budget. It is no error; the next plan says when it is tried again.
 	OnHold bool
 	// NamespaceEnds says that a write was refused since the namespace is being deleted.
 	NamespaceEnds bool
+	// NoResize says that the API server does not know how to resize pods, ResizeRefused
+	// which resize it refuses, nil for none.
+	NoResize      bool
+	ResizeRefused *plan.ResizeRefusal
+
+	// DryRuns are pods with overrides that the API server has refused, though it took them in a
+	// dry run, by what they were made from.
+	DryRuns map[string]plan.DryRun
+
+	claims  map[types.UID]plan.ClaimRefusal // changes of claims that were refused, or zero that were not
+	held    *plan.EvictionRefusal           // the eviction that a PodDisruptionBudget forbade
+	evicted bool                            // one was allowed
 }
 
 // Do carries out the actions of one plan for the set. It stops when that has taken about
@@ -83,13 +102,17 @@ type Result struct {
 func (w *Writer) Do(ctx context.Context, set *appsv1.StatefulSet, actions []plan.Action, m *Memory, reporter Reporter) (Result, error) {
 	e := &execution{Writer: w, set: set, memory: m, reporter: reporter, ends: w.Clock.Now().Add(longestExecution), failed: map[writeSort]int{}}
 	e.mayAdopt = sync.OnceValue(func() error { return e.adoptable(ctx) })
-	var first, services, inTurn, rest []plan.Action
+	var first, services, claims, inTurn, rest []plan.Action
 	for _, a := range actions {
 		switch kind := kinds.Of(a.Object); {
+		case a.Verb == plan.RunHook:
+			e.startHook(ctx, *a.Hook)
 		case kind == kinds.Revision && a.Verb != plan.Delete:
 			first = append(first, a)
 		case kind == kinds.Service: // before the pods that it is to select
 			services = append(services, a)
+		case a.Change.Claim != nil:
+			claims = append(claims, a)
 		case a.InTurn:
 			inTurn = append(inTurn, a)
 		default:
@@ -102,7 +125,7 @@ func (w *Writer) Do(ctx context.Context, set *appsv1.StatefulSet, actions []plan
 		e.result.Undone = slices.Concat(e.result.Undone, inTurn, rest)
 		return e.result, Joined(failed, err)
 	}
-	return e.result, Joined(err, e.inOrder(ctx, inTurn), e.batches(ctx, rest))
+	return e.result, Joined(err, e.inOrder(ctx, inTurn), e.batches(ctx, rest), e.changeClaims(ctx, claims))
 }
 
 // execution is one plan being carried out.

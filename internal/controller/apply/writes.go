@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -30,8 +31,11 @@ func (e *execution) perform(ctx context.Context, a plan.Action) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
+	case isHeld(err):
+		return err
 	case err != nil:
 		e.failed[writeSortOf(a)]++
+		e.noteRefused(a, err)
 		if Uncertain(err) {
 			e.result.Uncertain = append(e.result.Uncertain, a.Object.GetName())
 		}
@@ -40,6 +44,7 @@ func (e *execution) perform(ctx context.Context, a plan.Action) error {
 	case ok:
 		e.reporter.Done(event)
 	}
+	e.result.evicted = e.result.evicted || a.Verb == plan.Evict
 	return nil
 }
 
@@ -50,7 +55,17 @@ func (e *execution) write(ctx context.Context, a plan.Action) error {
 		return e.create(ctx, a.Object, a.Needs)
 	case plan.Delete:
 		return e.delete(ctx, a.Object, a.GraceSeconds)
+	case plan.Evict:
+		return e.evict(ctx, a.Object, a.GraceSeconds)
+	case plan.Resize:
+		return e.resize(ctx, a.Object, a.Change.Pod)
 	case plan.Update:
+		if err := e.unchanged(ctx, a.Follows...); err != nil {
+			return err
+		}
+		if set, ok := a.Object.(*appsv1.StatefulSet); ok {
+			return e.finalize(ctx, set, *a.Change.Finalizers)
+		}
 		return e.update(ctx, a.Object, a.Change)
 	case plan.Adopt:
 		return e.adopt(ctx, a.Object)
@@ -107,19 +122,15 @@ func (e *execution) update(ctx context.Context, object client.Object, change pla
 	metadata := map[string]any{"uid": object.GetUID(), "resourceVersion": object.GetResourceVersion()}
 	patch := map[string]any{"metadata": metadata}
 	if change.Number != 0 {
-		if err := e.specUnchanged(ctx); err != nil {
+		if err := e.unchanged(ctx, e.set); err != nil {
 			return err
 		}
 		patch["revision"] = change.Number
 	}
-	if change.Labels != nil {
-		metadata["labels"] = change.Labels
-	}
+	addTo(metadata, "labels", change.Labels)
+	addTo(metadata, "annotations", change.Annotations)
 	if change.Owners != nil {
 		metadata["ownerReferences"] = *change.Owners
-	}
-	if change.Annotations != nil {
-		metadata["annotations"] = change.Annotations
 	}
 	if service, ok := object.(*corev1.Service); ok && change.Service != nil {
 		patch["spec"] = servicePatch(&service.Spec, change.Service)
@@ -127,7 +138,31 @@ func (e *execution) update(ctx context.Context, object client.Object, change pla
 	if change.Unmanaged {
 		metadata["managedFields"] = onlyTheMark()
 	}
+	if change.Disowned {
+		others, err := e.othersFields(ctx, object)
+		if err != nil {
+			return err
+		}
+		metadata["managedFields"] = others
+	}
+	if change.Claim != nil {
+		patch["spec"] = claimPatch(change.Claim)
+	}
+	if change.Pod != nil {
+		addTo(metadata, "labels", change.Pod.Labels)
+		addTo(metadata, "annotations", change.Pod.Annotations)
+		patch["spec"] = map[string]any{"containers": containersPatch(change.Pod)}
+		return e.patch(ctx, object, types.StrategicMergePatchType, patch)
+	}
 	return e.patch(ctx, object, types.MergePatchType, patch)
+}
+
+// addTo adds labels or annotations to a patch's metadata, unless there are none: null would
+// remove all that the object has.
+func addTo[V any](metadata map[string]any, name string, pairs map[string]V) {
+	if len(pairs) > 0 {
+		metadata[name] = pairs
+	}
 }
 
 // servicePatch is what a merge patch says of a Service that is to be as the second.
@@ -150,6 +185,21 @@ func onlyTheMark() []metav1.ManagedFieldsEntry {
 		Manager: plan.FieldManager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: corev1.SchemeGroupVersion.String(),
 		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fmt.Sprintf(`{"f:metadata":{"f:annotations":{"f:%s":{}}}}`, plan.ServiceMark)),
 	}}
+}
+
+// othersFields is who has written which field of a Service but for this controller, which the
+// caches do not keep. Services are listed, and not got: that takes no further permission.
+func (e *execution) othersFields(ctx context.Context, object client.Object) ([]metav1.ManagedFieldsEntry, error) {
+	var list corev1.ServiceList
+	if err := e.Live.List(ctx, &list, client.InNamespace(object.GetNamespace())); err != nil {
+		return nil, err
+	}
+	for i := range list.Items {
+		if now := &list.Items[i]; now.Name == object.GetName() && now.ResourceVersion == object.GetResourceVersion() {
+			return slices.DeleteFunc(now.ManagedFields, func(m metav1.ManagedFieldsEntry) bool { return m.Manager == plan.FieldManager }), nil
+		}
+	}
+	return nil, stale(object, "it has changed")
 }
 
 // adopt makes the set the object's controller, unless the set has been deleted
@@ -194,6 +244,25 @@ func (e *execution) patch(ctx context.Context, object client.Object, kind types.
 		return err
 	}
 	e.memory.Expectations.Wrote(kinds.Of(answer), answer.GetResourceVersion())
+	return nil
+}
+
+// WritePolicyStatus replaces a policy's status, provided the policy is still as it was seen.
+func (w *Writer) WritePolicyStatus(ctx context.Context, made plan.PolicyStatus, m *Memory, reporter Reporter) error {
+	updated := made.Policy.DeepCopy()
+	updated.Status = made.Status
+	if err := w.barredFor(types.NamespacedName{Namespace: updated.Namespace, Name: updated.Spec.TargetRef.Name}, updated); err != nil {
+		return err
+	}
+	err := w.Client.Status().Update(ctx, updated)
+	reporter.Wrote(kinds.Policy, "status", err)
+	switch {
+	case apierrors.IsNotFound(err): // nothing is to be said of it any more
+		return nil
+	case err != nil:
+		return fmt.Errorf("write the status of policy %s: %w", updated.Name, err)
+	}
+	m.Expectations.Wrote(kinds.Policy, updated.ResourceVersion)
 	return nil
 }
 

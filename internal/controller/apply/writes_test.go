@@ -87,6 +87,18 @@ func TestAChangeIsMadeToTheObjectAsItWasSeenOnly(t *testing.T) {
 	}
 }
 
+// A pod that gets another label in place keeps what else is noted on it.
+func TestAPodThatIsChangedInPlaceKeepsItsAnnotations(t *testing.T) {
+	pod := orphan(0)
+	pod.Annotations = map[string]string{"theirs": "x"}
+	w := newWorld(t, web(3), pod)
+	gold := "gold"
+	err := w.do(plan.Action{Verb: plan.Update, Object: w.Pod("web-0"), Change: plan.Change{Pod: &plan.PodChange{Labels: map[string]*string{"tier": &gold}}}})
+	if is := w.Pod("web-0"); err != nil || is.Labels["tier"] != gold || is.Annotations["theirs"] != "x" {
+		t.Errorf("err = %v, labels %v, annotations %v", err, is.Labels, is.Annotations)
+	}
+}
+
 func TestAnObjectThatIsGoneIsPlannedAgain(t *testing.T) {
 	w := newWorld(t, web(3))
 	for _, verb := range []plan.Verb{plan.Update, plan.Adopt, plan.Release, plan.Delete} { // somebody else has deleted it

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/identity"
 )
@@ -48,7 +49,7 @@ func New(t *testing.T, objects ...client.Object) *World {
 		t.Fatal(err)
 	}
 	w := &World{T: t, Refuse: map[string]error{}, Clock: testingclock.NewFakeClock(time.Now().Truncate(time.Second))}
-	w.API = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&appsv1.StatefulSet{}, &corev1.Pod{}).
+	w.API = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&appsv1.StatefulSet{}, &corev1.Pod{}, &v1alpha1.StatefulSetPolicy{}).
 		WithObjects(objects...).WithInterceptorFuncs(w.interceptors()).Build()
 	return w
 }
@@ -65,7 +66,11 @@ func (w *World) interceptors() interceptor.Funcs {
 	}
 	return interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
-			if err := note("create", o); err != nil {
+			verb := "create"
+			if len((&client.CreateOptions{}).ApplyOptions(opts).DryRun) > 0 {
+				verb = "try"
+			}
+			if err := note(verb, o); err != nil {
 				return err
 			}
 			o.SetUID(types.UID("uid-" + o.GetName() + "-" + o.GetResourceVersion()))
@@ -90,6 +95,18 @@ func (w *World) interceptors() interceptor.Funcs {
 				return err
 			}
 			return c.Patch(ctx, o, p, opts...)
+		},
+		SubResourceCreate: func(ctx context.Context, c client.Client, sub string, o, of client.Object, opts ...client.SubResourceCreateOption) error {
+			if err := note(sub, o); err != nil {
+				return err
+			}
+			return c.SubResource(sub).Create(ctx, o, of, opts...)
+		},
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
+			if err := note(sub, o); err != nil {
+				return err
+			}
+			return c.Patch(ctx, o, p) // the fake client knows no resize
 		},
 		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, o client.Object, opts ...client.SubResourceUpdateOption) error {
 			if err := note(sub, o); err != nil {

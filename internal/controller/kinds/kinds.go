@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/identity"
 )
 
@@ -28,6 +29,7 @@ const (
 	Pod      Kind = "pods"
 	Claim    Kind = "persistentvolumeclaims"
 	Service  Kind = "services"
+	Policy   Kind = v1alpha1.PolicyResource // which the API server may not have
 )
 
 // Watched is an example of each kind that the controller watches.
@@ -35,6 +37,7 @@ func Watched() []client.Object {
 	return []client.Object{
 		&appsv1.StatefulSet{}, &appsv1.ControllerRevision{},
 		&corev1.Pod{}, &corev1.PersistentVolumeClaim{}, &corev1.Service{},
+		&v1alpha1.StatefulSetPolicy{},
 	}
 }
 
@@ -51,14 +54,19 @@ func Of(object runtime.Object) Kind {
 		return Claim
 	case *corev1.Service:
 		return Service
+	case *v1alpha1.StatefulSetPolicy:
+		return Policy
 	}
 	panic(fmt.Sprintf("the controller does not deal with a %T", object))
 }
 
 // Resource is the kind's resource with its API group.
 func (k Kind) Resource() schema.GroupResource {
-	if k == Set || k == Revision {
+	switch k {
+	case Set, Revision:
 		return appsv1.Resource(string(k))
+	case Policy:
+		return v1alpha1.GroupVersion.WithResource(string(k)).GroupResource()
 	}
 	return corev1.Resource(string(k))
 }
@@ -66,13 +74,15 @@ func (k Kind) Resource() schema.GroupResource {
 // Scheme knows the Go types of the kinds.
 func Scheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	return scheme, errors.Join(appsv1.AddToScheme(scheme), corev1.AddToScheme(scheme))
+	return scheme, errors.Join(appsv1.AddToScheme(scheme), corev1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
 }
 
 // Mapper maps the kinds, and what else is read or written, to their resources without
 // asking the API server. It has the form of a manager's MapperProvider.
 func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
-	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{appsv1.SchemeGroupVersion, corev1.SchemeGroupVersion})
+	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{appsv1.SchemeGroupVersion, corev1.SchemeGroupVersion, v1alpha1.GroupVersion})
+	mapper.AddSpecific(v1alpha1.GroupVersion.WithKind(v1alpha1.PolicyKind), v1alpha1.GroupVersion.WithResource(v1alpha1.PolicyResource),
+		v1alpha1.GroupVersion.WithResource("statefulsetpolicy"), meta.RESTScopeNamespace)
 	for _, kind := range []string{"StatefulSet", "ControllerRevision"} {
 		mapper.Add(appsv1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
@@ -80,6 +90,9 @@ func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeNamespace)
 	}
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("ConfigMap"), meta.RESTScopeNamespace)
+	for _, kind := range []string{"PersistentVolume", "Node", "Namespace"} {
+		mapper.Add(corev1.SchemeGroupVersion.WithKind(kind), meta.RESTScopeRoot)
+	}
 	mapper.Add(authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview"), meta.RESTScopeRoot)
 	return mapper, nil
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ type Metrics struct {
 	staleSkips                  *prometheus.CounterVec
 	planSeconds, applySeconds   prometheus.Histogram
 	writes                      *prometheus.CounterVec
-	sets, held, states          *prometheus.GaugeVec
+	sets, held, states, claims  *prometheus.GaugeVec
 	fence                       prometheus.Gauge
 	probes                      *prometheus.CounterVec
 
@@ -37,10 +38,11 @@ type shown struct {
 	policy                      string
 	maxUnavailable, unavailable int
 	conditions                  []appsv1.StatefulSetCondition
+	claims                      map[plan.ClaimStage]int // of those that are not as is wanted
 }
 
 func (s shown) equal(t shown) bool {
-	return s.policy == t.policy && s.maxUnavailable == t.maxUnavailable && s.unavailable == t.unavailable &&
+	return s.policy == t.policy && s.maxUnavailable == t.maxUnavailable && s.unavailable == t.unavailable && maps.Equal(s.claims, t.claims) &&
 		slices.EqualFunc(s.conditions, t.conditions, func(a, b appsv1.StatefulSetCondition) bool {
 			return a.Type == b.Type && a.Status == b.Status
 		})
@@ -83,6 +85,9 @@ func NewMetrics() (*Metrics, error) {
 		states: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ordinal_namespace_state", Help: "1 for how a namespace that is Ordinal's stands: Proving, Acting, Stopped, Leaving or Left.",
 		}, []string{"namespace", "state"}),
+		claims: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ordinal_claims_changing", Help: "Claims that are not yet as their templates are wanted, by how far they are.",
+		}, []string{"stage"}),
 		fence: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ordinal_fence_up", Help: "1 if the policy and the binding that keep the in-tree controller out are as they must be.",
 		}),
@@ -93,7 +98,7 @@ func NewMetrics() (*Metrics, error) {
 	}
 	return m, errors.Join(
 		register(&m.maxUnavailable), register(&m.unavailable), register(&m.staleSkips),
-		register(&m.planSeconds), register(&m.applySeconds), register(&m.writes), register(&m.sets), register(&m.held),
+		register(&m.planSeconds), register(&m.applySeconds), register(&m.writes), register(&m.sets), register(&m.held), register(&m.claims),
 		register(&m.states), register(&m.fence), register(&m.probes),
 	)
 }
@@ -123,7 +128,7 @@ func (m *Metrics) Planned(key types.NamespacedName, set *appsv1.StatefulSet, p *
 		return
 	}
 	m.planSeconds.Observe(took.Seconds())
-	m.show(key, shown{string(set.Spec.PodManagementPolicy), p.MaxUnavailable, p.Unavailable, p.Status.Conditions})
+	m.show(key, shown{string(set.Spec.PodManagementPolicy), p.MaxUnavailable, p.Unavailable, p.Status.Conditions, stages(p.Claims)})
 }
 
 // show puts what is so of a set in place of what was.
@@ -139,8 +144,8 @@ func (m *Metrics) show(key types.NamespacedName, is shown) {
 	}
 	m.maxUnavailable.WithLabelValues(key.Namespace, key.Name, is.policy).Set(float64(is.maxUnavailable))
 	m.unavailable.WithLabelValues(key.Namespace, key.Name, is.policy).Set(float64(is.unavailable))
-	m.count(was.conditions, -1)
-	m.count(is.conditions, 1)
+	m.count(was, -1)
+	m.count(is, 1)
 	m.shown[key] = is
 }
 
@@ -149,9 +154,12 @@ func (m *Metrics) drop(key types.NamespacedName, policy string) {
 	m.unavailable.DeleteLabelValues(key.Namespace, key.Name, policy)
 }
 
-func (m *Metrics) count(conditions []appsv1.StatefulSetCondition, by float64) {
-	for _, c := range conditions {
+func (m *Metrics) count(s shown, by float64) {
+	for _, c := range s.conditions {
 		m.sets.WithLabelValues(string(c.Type), string(c.Status)).Add(by)
+	}
+	for stage, n := range s.claims {
+		m.claims.WithLabelValues(string(stage)).Add(by * float64(n))
 	}
 }
 
@@ -182,7 +190,7 @@ func (m *Metrics) Forget(key types.NamespacedName) {
 	defer m.mu.Unlock()
 	if was, has := m.shown[key]; has {
 		m.drop(key, was.policy)
-		m.count(was.conditions, -1)
+		m.count(was, -1)
 		delete(m.shown, key)
 	}
 }

@@ -27,18 +27,19 @@ func New(recorder Recorder, clock clock.PassiveClock, metrics *Metrics) *Reporte
 // Memory is what is remembered of one set between plans: what was reported of it, and
 // what is still to be.
 type Memory struct {
-	refused     *plan.Refusal            // what the last plans' writes failed with; the plan is told of it
-	service     *plan.ServiceRefusal     // the last write of the governing Service that was refused
-	refusals    map[refused]warning      // what was last recorded of each
-	planned     *plan.Refusal            // the refusal that the present plan knows of
-	told        *plan.Refusal            // the one that the written status tells of
-	warned      map[plan.Event]time.Time // when warnings that hold were recorded last
-	unrecorded  []plan.Event             // events of what was done
-	roomDue     time.Time                // when the rate limit lets them be recorded; zero before that is known
-	changedAt   time.Time                // when the first change came that the present plan was made for
-	toldAt      time.Time                // when a refusal was last told of without delay
-	restedAt    time.Time                // when the status of the set at rest was last written; zero while it moves
-	behindSince time.Time                // since when the written status or the events are out of date
+	refused     *plan.Refusal              // what the last plans' writes failed with; the plan is told of it
+	service     *plan.ServiceRefusal       // the last write of the governing Service that was refused
+	refusals    map[refused]warning        // what was last recorded of each
+	planned     *plan.Refusal              // the refusal that the present plan knows of
+	told        *plan.Refusal              // the one that the written status tells of
+	warned      map[plan.Event]time.Time   // when warnings that hold were recorded last
+	claims      map[string]plan.ClaimStage // how far the claims were that change
+	unrecorded  []plan.Event               // events of what was done
+	roomDue     time.Time                  // when the rate limit lets them be recorded; zero before that is known
+	changedAt   time.Time                  // when the first change came that the present plan was made for
+	toldAt      time.Time                  // when a refusal was last told of without delay
+	restedAt    time.Time                  // when the status of the set at rest was last written; zero while it moves
+	behindSince time.Time                  // since when the written status or the events are out of date
 }
 
 // Refused is the write of the last plans that failed, nil without one.

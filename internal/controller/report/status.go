@@ -21,6 +21,7 @@ type Progress struct {
 // never.
 func (r *Reporter) Report(set *appsv1.StatefulSet, made *plan.Plan, p Progress, m *Memory, write func() error) (time.Duration, error) {
 	repeat := r.warn(set, made.Events, m)
+	m.tellOfClaims(made)
 	if p.InLine {
 		inLine(&set.Status, &made.Status)
 		if samePods(&set.Status, &made.Status) {

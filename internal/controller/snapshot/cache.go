@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/plan"
 )
@@ -23,6 +24,7 @@ const (
 	bySet       = "set"       // pods and revisions, by the sets they concern
 	byGoverning = "governing" // sets, by their governing Service
 	byCommon    = "common"    // Services that select by common labels, by the empty name
+	byTarget    = "target"    // policies, by the sets that they are for
 	byOwner     = "owner"     // Services that were made here, by the sets that own them, or whose pods do
 )
 
@@ -116,6 +118,10 @@ func indexers(object client.Object) toolscache.Indexers {
 		return toolscache.Indexers{byGoverning: index(func(o metav1.Object) []string {
 			return []string{o.(*appsv1.StatefulSet).Spec.ServiceName}
 		})}
+	case *v1alpha1.StatefulSetPolicy:
+		return toolscache.Indexers{byTarget: index(func(o metav1.Object) []string {
+			return []string{o.(*v1alpha1.StatefulSetPolicy).Spec.TargetRef.Name}
+		})}
 	case *corev1.Service:
 		return toolscache.Indexers{
 			byCommon: index(func(o metav1.Object) []string {
@@ -178,6 +184,10 @@ func (c *Cache) Neighbours(_ context.Context, namespace string) ([]*corev1.Pod, 
 
 func (c *Cache) Pods(_ context.Context, set types.NamespacedName) ([]*corev1.Pod, error) {
 	return list[*corev1.Pod](c.stores[kinds.Pod], bySet, set.String())
+}
+
+func (c *Cache) Policies(_ context.Context, set types.NamespacedName) ([]*v1alpha1.StatefulSetPolicy, error) {
+	return list[*v1alpha1.StatefulSetPolicy](c.stores[kinds.Policy], byTarget, set.String())
 }
 
 func (c *Cache) Revisions(_ context.Context, set types.NamespacedName) ([]*appsv1.ControllerRevision, error) {

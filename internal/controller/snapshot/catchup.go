@@ -24,7 +24,7 @@ type Checker struct {
 	live client.Reader
 	seen Seen
 
-	tookOver atomic.Pointer[string] // the API server's resourceVersion when this controller had begun
+	tookOver atomic.Pointer[takeover]
 }
 
 // NewChecker makes a checker of what the caches have seen. Its reader reads from the API
@@ -50,6 +50,9 @@ func (c *Checker) CaughtUp(ctx context.Context, s plan.Snapshot, f *Freshness, e
 	if f.caughtUp {
 		return true, nil
 	}
+	if shown, err := c.policiesShown(ctx, s, expected); !shown || err != nil {
+		return false, err
+	}
 	if untouched, err := c.untouched(ctx, s, f); untouched || err != nil {
 		f.caughtUp = untouched
 		return untouched, err
@@ -74,17 +77,12 @@ func (c *Checker) CaughtUp(ctx context.Context, s plan.Snapshot, f *Freshness, e
 // matters: the caches show it as its user made it, at a time when this controller
 // had taken over. It saves a read for every new set.
 func (c *Checker) untouched(ctx context.Context, s plan.Snapshot, f *Freshness) (bool, error) {
-	tookOver := c.tookOver.Load()
-	if tookOver == nil {
-		var sets appsv1.StatefulSetList
-		if err := c.live.List(ctx, &sets, client.Limit(1)); err != nil {
-			return false, err
-		}
-		tookOver = &sets.ResourceVersion // those of several workers all do
-		c.tookOver.Store(tookOver)
+	begun, err := c.begin(ctx)
+	if err != nil {
+		return false, err
 	}
 	asMade := s.Set.Generation == 1 && s.Set.Status.ObservedGeneration == 0 && len(s.Pods) == 0
-	return asMade && !f.uncertain && f.conflicts == 0 && Newer(s.Set.ResourceVersion, *tookOver), nil
+	return asMade && !f.uncertain && f.conflicts == 0 && Newer(s.Set.ResourceVersion, begun.version), nil
 }
 
 // readSet reads the set, its pods and its revisions from the API server, has the set wait
@@ -185,17 +183,26 @@ func (c *Checker) versionNow(ctx context.Context, pod *corev1.Pod, expected Expe
 	return now.ResourceVersion, nil
 }
 
-// readRevisions has the set wait for those of its revisions that its status names.
-// One that an earlier set of its name left is not waited for.
+// readRevisions has the set wait for those of its revisions that its status names. With a
+// policy, what the update's annotations say counts, too. One that an earlier set of its name
+// left is not waited for.
 func (c *Checker) readRevisions(ctx context.Context, s plan.Snapshot, set *appsv1.StatefulSet, expected Expectations) (shown bool, err error) {
 	shown = true
-	for _, name := range unknownRevisions(set, s.Revisions) {
+	names, known := unknownRevisions(set, s.Revisions), map[string]*appsv1.ControllerRevision{}
+	for _, r := range s.Revisions {
+		known[r.Name] = r
+	}
+	if update := set.Status.UpdateRevision; len(s.Policies) > 0 && known[update] != nil {
+		names = append(names, update)
+	}
+	for _, name := range names {
 		revision := &appsv1.ControllerRevision{}
 		err := c.live.Get(ctx, types.NamespacedName{Namespace: set.Namespace, Name: name}, revision)
 		if client.IgnoreNotFound(err) != nil {
 			return false, err
 		}
-		if err == nil && len(OwnRevisions(set, []*appsv1.ControllerRevision{revision})) > 0 {
+		isShown := known[name] != nil && !Newer(revision.ResourceVersion, known[name].ResourceVersion)
+		if err == nil && !isShown && len(OwnRevisions(set, []*appsv1.ControllerRevision{revision})) > 0 {
 			expected.Wrote(kinds.Revision, revision.ResourceVersion)
 			shown = false
 		}

@@ -62,8 +62,14 @@ var decoded = func() map[string]message {
 		}),
 		"PersistentVolumeClaim": only[corev1.PersistentVolumeClaim](fields{
 			"ObjectMeta": metadata,
-			"Spec":       only[corev1.PersistentVolumeClaimSpec](fields{"StorageClassName": nil, "VolumeName": nil}),
-			"Status":     only[corev1.PersistentVolumeClaimStatus](fields{"Phase": nil}),
+			"Spec": only[corev1.PersistentVolumeClaimSpec](fields{
+				"StorageClassName": nil, "VolumeName": nil, "VolumeAttributesClassName": nil,
+				"Resources": only[corev1.VolumeResourceRequirements](fields{"Requests": pair}),
+			}),
+			"Status": only[corev1.PersistentVolumeClaimStatus](fields{
+				"Phase": nil, "Capacity": pair, "Conditions": nil, "AllocatedResourceStatuses": pair,
+				"CurrentVolumeAttributesClassName": nil, "ModifyVolumeStatus": nil,
+			}),
 		}),
 		"Service": only[corev1.Service](fields{
 			"ObjectMeta": allBut[metav1.ObjectMeta](), // whose a Service is, its managed fields tell

@@ -6,8 +6,12 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/api/v1alpha1"
 )
 
 // live reads from the API server, one namespace at a time.
@@ -55,6 +59,25 @@ func (l live) Governed(ctx context.Context, service types.NamespacedName) ([]*ap
 		}
 	}
 	return sets, nil
+}
+
+// Policies are none, too, for who may not read them: that is so for most people where there is
+// no such kind, and the API server does not say which it is.
+func (l live) Policies(ctx context.Context, set types.NamespacedName) ([]*v1alpha1.StatefulSetPolicy, error) {
+	var list v1alpha1.StatefulSetPolicyList
+	if err := l.reader.List(ctx, &list, client.InNamespace(set.Namespace)); err != nil {
+		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) || meta.IsNoMatchError(err) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	var policies []*v1alpha1.StatefulSetPolicy
+	for i := range list.Items {
+		if list.Items[i].Spec.TargetRef.Name == set.Name {
+			policies = append(policies, &list.Items[i])
+		}
+	}
+	return policies, nil
 }
 
 func (l live) Revisions(ctx context.Context, set types.NamespacedName) ([]*appsv1.ControllerRevision, error) {

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/controller/kinds"
 	"ordinal.dev/ordinal/internal/identity"
 )
@@ -21,7 +22,7 @@ import (
 // those whose it may be by its name, of a revision without an owner every set of
 // the namespace, since its selector may match; of a pod its set, and those whose governing
 // Service selects by labels that it may have, too, or might; of a Service those that name
-// it, and those that are gone while their pods own it.
+// it, and those that are gone while their pods own it; of a policy its target.
 func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Request {
 	switch object := object.(type) {
 	case *corev1.Pod:
@@ -30,6 +31,8 @@ func (c *Cache) SetsOf(_ context.Context, object client.Object) []reconcile.Requ
 		return requests(object.GetNamespace(), identity.ClaimSets(object.GetName()))
 	case *corev1.Service:
 		return append(c.sets(byGoverning, client.ObjectKeyFromObject(object).String()), requests(object.GetNamespace(), ownersOf(object))...)
+	case *v1alpha1.StatefulSetPolicy:
+		return requests(object.GetNamespace(), []string{object.Spec.TargetRef.Name})
 	case *appsv1.ControllerRevision:
 		sets := revisionSets(object)
 		if slices.Contains(sets, "") {

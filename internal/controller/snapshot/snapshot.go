@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/identity"
 	"ordinal.dev/ordinal/internal/plan"
 )
@@ -28,9 +29,14 @@ type View interface {
 	Service(ctx context.Context, key types.NamespacedName) (*corev1.Service, error)
 	// Governed are the sets whose governing Service is the named one.
 	Governed(ctx context.Context, service types.NamespacedName) ([]*appsv1.StatefulSet, error)
+	// Policies are those whose target is the set, none where the API server has no such kind.
+	Policies(ctx context.Context, set types.NamespacedName) ([]*v1alpha1.StatefulSetPolicy, error)
 	// Neighbours are all pods of a namespace.
 	Neighbours(ctx context.Context, namespace string) ([]*corev1.Pod, error)
 }
+
+// MostLooks is how often a plan may ask for objects, and then for others.
+const MostLooks = 3
 
 // Load takes a snapshot of one set straight from the API server, for showing its
 // plan. A set that does not exist is a NotFound error.
@@ -38,6 +44,24 @@ func Load(ctx context.Context, reader client.Reader, namespace, name string, now
 	s, err := Take(ctx, FromAPI(reader), types.NamespacedName{Namespace: namespace, Name: name}, now)
 	if err != nil {
 		return s, err
+	}
+	s.Closely = map[types.UID]*corev1.Pod{} // they are whole
+	for _, pod := range s.Pods {
+		s.Closely[pod.UID] = pod
+	}
+	s.ClaimsClosely = map[types.UID]*corev1.PersistentVolumeClaim{}
+	for _, claim := range s.Claims {
+		s.ClaimsClosely[claim.UID] = claim
+	}
+	for range MostLooks { // claims that do not exist, and volumes
+		p := plan.Make(s)
+		looked, err := Look(ctx, reader, &s, &p)
+		if err != nil {
+			return s, err
+		}
+		if !looked {
+			break
+		}
 	}
 	if asks := plan.Make(s).Asks; len(asks) > 0 {
 		// Who may not read events is shown the same plan in fewer words.
@@ -67,7 +91,10 @@ func Of(ctx context.Context, v View, set *appsv1.StatefulSet, now time.Time) (pl
 		return none, err
 	}
 	s.Revisions = OwnRevisions(set, revisions)
-	if s.Claims, err = v.Claims(ctx, key.Namespace, claimNames(set, s.Pods)); err != nil {
+	if s.Policies, err = v.Policies(ctx, key); err != nil {
+		return none, err
+	}
+	if s.Claims, err = v.Claims(ctx, key.Namespace, claimNames(plan.ClaimsOf(set, s.Policies), &s)); err != nil {
 		return none, err
 	}
 	if set.Spec.ServiceName != "" {
@@ -115,9 +142,10 @@ func addService(ctx context.Context, v View, s *plan.Snapshot) error {
 }
 
 // claimNames lists the claims that a plan deals with.
-func claimNames(set *appsv1.StatefulSet, pods []*corev1.Pod) []string {
-	wanted, ordinals := identity.OrdinalsOf(set), plan.Ordinals(set, pods)
-	for _, pod := range pods {
+func claimNames(set *appsv1.StatefulSet, s *plan.Snapshot) []string {
+	wanted := plan.Wanted(set, s.Policies)
+	ordinals := slices.Concat(plan.Ordinals(set, s.Policies, s.Pods), plan.SurgeOrdinals(set, s.Policies), plan.DepartingOrdinals(set, s.Revisions))
+	for _, pod := range s.Pods {
 		if name, ordinal, ok := identity.Parse(pod.Name); ok && name == set.Name && !wanted.Contains(ordinal) {
 			ordinals = append(ordinals, ordinal)
 		}

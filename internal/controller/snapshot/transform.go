@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"strings"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,7 +43,7 @@ func strip(object any) {
 	case *appsv1.ControllerRevision:
 		stripRevision(o)
 	case *corev1.PersistentVolumeClaim:
-		o.Annotations, o.Labels = nil, nil
+		o.Annotations, o.Labels = ourAnnotations(o.Annotations), nil
 		o.Spec, o.Status = stripClaim(o)
 	case *corev1.Service:
 		stripService(o)
@@ -65,7 +67,7 @@ func stripService(s *corev1.Service) {
 // stripPod keeps who the pod is, which claims it mounts, and how it does. Of a
 // pod that cannot be a member of any set only what a Service may select it by is kept.
 func stripPod(pod *corev1.Pod) {
-	pod.Annotations = nil
+	pod.Annotations = ourAnnotations(pod.Annotations)
 	if _, _, named := identity.Parse(pod.Name); !named && kinds.OwningSet(pod) == "" {
 		pod.Spec, pod.Status = corev1.PodSpec{}, corev1.PodStatus{Phase: pod.Status.Phase}
 		return
@@ -90,13 +92,21 @@ func stripPod(pod *corev1.Pod) {
 	}
 }
 
-// stripClaim keeps whether a claim is bound, and what one waits for that is not.
-func stripClaim(claim *corev1.PersistentVolumeClaim) (corev1.PersistentVolumeClaimSpec, corev1.PersistentVolumeClaimStatus) {
-	status := corev1.PersistentVolumeClaimStatus{Phase: claim.Status.Phase}
-	if status.Phase == corev1.ClaimBound {
-		return corev1.PersistentVolumeClaimSpec{}, status
+// stripClaim keeps whether a claim is bound, what one waits for that is not, and how far one
+// is that changes. Of most claims that is nothing but that they are bound.
+func stripClaim(claim *corev1.PersistentVolumeClaim) (spec corev1.PersistentVolumeClaimSpec, status corev1.PersistentVolumeClaimStatus) {
+	status.Phase = claim.Status.Phase
+	if status.Phase != corev1.ClaimBound {
+		spec.StorageClassName, spec.VolumeName = claim.Spec.StorageClassName, claim.Spec.VolumeName
+		return spec, status
 	}
-	return corev1.PersistentVolumeClaimSpec{StorageClassName: claim.Spec.StorageClassName, VolumeName: claim.Spec.VolumeName}, status
+	if plan.IsChanging(claim) {
+		spec.Resources.Requests, spec.VolumeAttributesClassName = claim.Spec.Resources.Requests, claim.Spec.VolumeAttributesClassName
+		status.Capacity, status.Conditions = claim.Status.Capacity, claim.Status.Conditions
+		status.AllocatedResourceStatuses = claim.Status.AllocatedResourceStatuses
+		status.CurrentVolumeAttributesClassName, status.ModifyVolumeStatus = claim.Status.CurrentVolumeAttributesClassName, claim.Status.ModifyVolumeStatus
+	}
+	return spec, status
 }
 
 // stripConditions keeps whether the pod is ready, and why it has no node.
@@ -124,11 +134,25 @@ func stripContainers(statuses []corev1.ContainerStatus) []corev1.ContainerStatus
 	return kept
 }
 
-// stripRevision drops the annotations, among which the whole set as it was applied
-// may be, and of a revision that a DaemonSet owns for instance, the template too.
+// stripRevision drops the annotations but those of ours: among them the whole set as it was
+// applied may be. It drops of a revision that a DaemonSet owns for instance, the template too.
 func stripRevision(r *appsv1.ControllerRevision) {
-	r.Annotations = nil
+	r.Annotations = ourAnnotations(r.Annotations)
 	if metav1.GetControllerOfNoCopy(r) != nil && kinds.OwningSet(r) == "" {
 		r.Labels, r.Data = nil, runtime.RawExtension{}
 	}
+}
+
+// ourAnnotations keeps what this controller, or a person who speaks to it, has noted.
+func ourAnnotations(all map[string]string) map[string]string {
+	var ours map[string]string
+	for key, value := range all {
+		if strings.HasPrefix(key, "ordinal.dev/") {
+			if ours == nil {
+				ours = map[string]string{}
+			}
+			ours[key] = value
+		}
+	}
+	return ours
 }

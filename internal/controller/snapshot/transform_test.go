@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -165,4 +166,31 @@ func TestOfSetsAllIsCachedButWhoSetWhichField(t *testing.T) {
 func stripped[T client.Object](object T) T {
 	strip(object)
 	return object
+}
+
+// How far a claim is that changes is cached, and of one at rest nothing of it.
+func TestOfAClaimThatChangesHowFarItIsIsCached(t *testing.T) {
+	size := func(amount string) corev1.ResourceList {
+		return corev1.ResourceList{corev1.ResourceStorage: resource.MustParse(amount)}
+	}
+	whole := func(asked, has string) *corev1.PersistentVolumeClaim {
+		return &corev1.PersistentVolumeClaim{
+			ObjectMeta: metav1.ObjectMeta{Name: "data-web-0"},
+			Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: "pv", Resources: corev1.VolumeResourceRequirements{Requests: size(asked)}},
+			Status: corev1.PersistentVolumeClaimStatus{
+				Phase: corev1.ClaimBound, Capacity: size(has), AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+				Conditions:                []corev1.PersistentVolumeClaimCondition{{Type: corev1.PersistentVolumeClaimResizing, Status: corev1.ConditionTrue}},
+				AllocatedResourceStatuses: map[corev1.ResourceName]corev1.ClaimResourceStatus{corev1.ResourceStorage: corev1.PersistentVolumeClaimControllerResizeInProgress},
+			},
+		}
+	}
+	growing := whole("2Gi", "1Gi")
+	growing.Spec.VolumeName, growing.Status.AccessModes = "", nil
+	if diff := cmp.Diff(growing, stripped(whole("2Gi", "1Gi"))); diff != "" {
+		t.Errorf("a claim that grows (-want +got):\n%s", diff)
+	}
+	resting := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Name: "data-web-0"}, Status: corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound}}
+	if diff := cmp.Diff(resting, stripped(whole("2Gi", "2Gi"))); diff != "" {
+		t.Errorf("a claim at rest (-want +got):\n%s", diff)
+	}
 }

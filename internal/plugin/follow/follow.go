@@ -89,7 +89,7 @@ func show(screen *terminal.Screen, s plan.Snapshot, p plan.Plan) {
 		return
 	}
 	lines := []string{fmt.Sprintf("%s  (%.0fs)", headline, screen.Elapsed().Seconds())}
-	lines = append(append(lines, Pods(s)...), "  "+why)
+	lines = append(append(append(lines, Pods(s)...), Claims(p)...), "  "+why)
 	screen.Draw(lines)
 }
 
@@ -100,6 +100,15 @@ func Pods(s plan.Snapshot) []string {
 	var lines []string
 	for _, pod := range pods {
 		lines = append(lines, row(pod, s.Now))
+	}
+	return lines
+}
+
+// Claims are the claims of a set that change, a line for each.
+func Claims(p plan.Plan) []string {
+	var lines []string
+	for _, c := range p.Claims {
+		lines = append(lines, fmt.Sprintf("  … %-24s %s", c.Name, c.Words))
 	}
 	return lines
 }

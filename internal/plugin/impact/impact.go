@@ -50,7 +50,7 @@ func (s *Set) count(actions []plan.Action, healed []int) {
 		name := a.Object.GetName()
 		switch a.Kind() {
 		case "pod":
-			if _, ordinal, ok := identity.Parse(name); a.Verb == plan.Delete {
+			if _, ordinal, ok := identity.Parse(name); a.Verb == plan.Delete || a.Verb == plan.Evict {
 				s.Restarted = append(s.Restarted, name)
 				if ok && slices.Contains(healed, ordinal) {
 					s.Healed = append(s.Healed, name)

@@ -22,6 +22,9 @@ type One struct {
 	Waits []string `json:"waitsFor"`
 	Does  []string `json:"wouldDo"`
 
+	// Claims are those that change, and how far they are.
+	Claims []string `json:"claims,omitempty"`
+
 	pods []string
 }
 
@@ -47,6 +50,9 @@ func MakeOne(r Report, charge fence.Charge, s plan.Snapshot, p plan.Plan) One {
 	}
 	for _, w := range p.Waits {
 		one.Waits = append(one.Waits, w.String())
+	}
+	for _, c := range p.Claims {
+		one.Claims = append(one.Claims, c.String())
 	}
 	for _, a := range p.Actions {
 		one.Does = append(one.Does, a.String())
@@ -87,6 +93,7 @@ func (o *One) Text(now time.Time) string {
 		return fmt.Sprintf("%s is %s for %s, %s: %s", c.Type, c.Status, duration.HumanDuration(now.Sub(c.Since)), c.Reason, c.Message)
 	})
 	section(&b, "Pods", o.pods, strings.TrimSpace)
+	section(&b, "Claims", o.Claims, func(s string) string { return s })
 	section(&b, "Waits", o.Waits, func(s string) string { return s })
 	section(&b, "Ordinal would now", o.Does, func(s string) string { return s })
 	return b.String()

@@ -7,9 +7,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/api/v1alpha1"
 )
 
 // The names under which others apply.
@@ -32,11 +36,16 @@ func applied[T client.Object](ctx context.Context, c client.Client, d Document, 
 	}
 	after.SetName(key.Name)
 	after.SetNamespace(key.Namespace)
-	manifest, err := json.Marshal(withoutServersPart(d))
+	exists := client.Object(live) != client.Object(none)
+	document := withoutServersPart(d)
+	if exists {
+		addReleaseOf(live, document)
+	}
+	manifest, err := json.Marshal(document)
 	if err != nil {
 		return none, none, err
 	}
-	how, err := chooseHow(live, manifest, client.Object(live) != client.Object(none), fresh())
+	how, err := chooseHow(live, manifest, exists, fresh())
 	if err != nil {
 		return none, none, err
 	}
@@ -46,7 +55,7 @@ func applied[T client.Object](ctx context.Context, c client.Client, d Document, 
 
 // withoutServersPart is a document without what only the API server writes, which exported
 // manifests have.
-func withoutServersPart(d Document) map[string]any {
+func withoutServersPart(d Document) *unstructured.Unstructured {
 	object := d.DeepCopy()
 	object.SetManagedFields(nil)
 	object.SetResourceVersion("")
@@ -54,7 +63,7 @@ func withoutServersPart(d Document) map[string]any {
 	object.SetGeneration(0)
 	object.SetCreationTimestamp(metav1.Time{})
 	delete(object.Object, "status")
-	return object.Object
+	return object
 }
 
 // how is a way to apply.
@@ -110,13 +119,15 @@ func threeWay(last, manifest []byte, live, kind client.Object, manager string) (
 	if err != nil {
 		return how{}, err
 	}
+	validated := []client.PatchOption{client.FieldValidation(metav1.FieldValidationStrict)}
+	if _, isCustom := kind.(*v1alpha1.StatefulSetPolicy); isCustom { // which knows no strategic patch
+		patch, err := jsonmergepatch.CreateThreeWayJSONMergePatch(last, manifest, current)
+		return how{kind: types.MergePatchType, patch: patch, manager: manager, options: validated}, err
+	}
 	meta, err := strategicpatch.NewPatchMetaFromStruct(kind)
 	if err != nil {
 		return how{}, err
 	}
 	patch, err := strategicpatch.CreateThreeWayMergePatch(last, manifest, current, meta, true)
-	return how{
-		kind: types.StrategicMergePatchType, patch: patch, manager: manager,
-		options: []client.PatchOption{client.FieldValidation(metav1.FieldValidationStrict)},
-	}, err
+	return how{kind: types.StrategicMergePatchType, patch: patch, manager: manager, options: validated}, err
 }

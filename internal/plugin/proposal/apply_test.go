@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 )
@@ -105,6 +106,31 @@ func TestHowAnObjectIsAppliedFollowsHowItWas(t *testing.T) {
 				t.Errorf("the patch is %s", patch)
 			}
 		})
+	}
+}
+
+// `helm template` prints a release's objects without what makes them a release's.
+func TestARenderedDocumentStaysItsReleases(t *testing.T) {
+	live := liveSet(t)
+	live.Annotations = map[string]string{helmReleaseName: "db", helmReleaseNamespace: "shop", "theirs": "x"}
+	live.Labels[helmManagedBy] = "Helm"
+	document := &unstructured.Unstructured{}
+	if err := json.Unmarshal([]byte(manifest), document); err != nil {
+		t.Fatal(err)
+	}
+	addReleaseOf(live, document)
+	if diff := cmp.Diff(map[string]string{helmReleaseName: "db", helmReleaseNamespace: "shop"}, document.GetAnnotations()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]string{helmManagedBy: "Helm"}, document.GetLabels()); diff != "" {
+		t.Error(diff)
+	}
+
+	document.SetAnnotations(map[string]string{helmReleaseName: "another"})
+	document.SetLabels(nil)
+	addReleaseOf(live, document)
+	if document.GetAnnotations()[helmReleaseName] != "another" || document.GetLabels() != nil {
+		t.Errorf("what it says itself counts, and it has %v and %v", document.GetAnnotations(), document.GetLabels())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/controller/snapshot"
 )
 
@@ -18,6 +19,23 @@ type overlay struct {
 	sets     map[types.NamespacedName]*appsv1.StatefulSet
 	services map[types.NamespacedName]*corev1.Service
 	claims   map[types.NamespacedName]*corev1.PersistentVolumeClaim
+	policies map[types.NamespacedName]*v1alpha1.StatefulSetPolicy
+}
+
+func (o *overlay) Policies(ctx context.Context, set types.NamespacedName) ([]*v1alpha1.StatefulSetPolicy, error) {
+	there, err := o.View.Policies(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.DeleteFunc(slices.Clone(there), func(p *v1alpha1.StatefulSetPolicy) bool {
+		return o.policies[types.NamespacedName{Namespace: p.Namespace, Name: p.Name}] != nil
+	})
+	for key, policy := range o.policies {
+		if key.Namespace == set.Namespace && policy.Spec.TargetRef.Name == set.Name {
+			all = append(all, policy)
+		}
+	}
+	return all, nil
 }
 
 func (o *overlay) Service(ctx context.Context, key types.NamespacedName) (*corev1.Service, error) {

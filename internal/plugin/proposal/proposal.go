@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/controller/snapshot"
 	"ordinal.dev/ordinal/internal/forecast"
 	"ordinal.dev/ordinal/internal/plan"
@@ -41,6 +42,7 @@ func New(c client.Client) *Proposal {
 		sets:     map[types.NamespacedName]*appsv1.StatefulSet{},
 		services: map[types.NamespacedName]*corev1.Service{},
 		claims:   map[types.NamespacedName]*corev1.PersistentVolumeClaim{},
+		policies: map[types.NamespacedName]*v1alpha1.StatefulSetPolicy{},
 	}}
 }
 
@@ -50,6 +52,10 @@ func Check(documents []Document, from []string) error {
 	sets := 0
 	for _, d := range documents {
 		kinds[d.GetKind()] = true
+		if d.GetKind() == v1alpha1.PolicyKind { // what it is for is a set
+			sets++
+			continue
+		}
 		if d.GetKind() != "StatefulSet" {
 			continue
 		}
@@ -89,7 +95,8 @@ func (p *Proposal) Apply(ctx context.Context, documents []Document, namespace st
 	for _, d := range documents {
 		var err error
 		switch d.GetAPIVersion() + " " + d.GetKind() {
-		case "apps/v1 StatefulSet", "v1 Service", "v1 PersistentVolumeClaim":
+		case "apps/v1 StatefulSet", "v1 Service", "v1 PersistentVolumeClaim",
+			v1alpha1.GroupVersion.String() + " " + v1alpha1.PolicyKind:
 			if d.GetNamespace() == "" {
 				d.SetNamespace(namespace)
 			} else if fixed && d.GetNamespace() != namespace {
@@ -109,6 +116,24 @@ func (p *Proposal) Apply(ctx context.Context, documents []Document, namespace st
 		}
 	}
 	p.report.Kinds = sortedKeys(others)
+	return p.addTargets(ctx)
+}
+
+// addTargets has the sets forecast that are there, and whose policies are proposed.
+func (p *Proposal) addTargets(ctx context.Context) error {
+	for key, policy := range p.overlay.policies {
+		target := types.NamespacedName{Namespace: key.Namespace, Name: policy.Spec.TargetRef.Name}
+		if p.overlay.sets[target] != nil {
+			continue
+		}
+		set, err := p.overlay.Set(ctx, target)
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if err == nil {
+			p.add(change{before: set, after: set})
+		}
+	}
 	return nil
 }
 
@@ -126,6 +151,11 @@ func (p *Proposal) apply(ctx context.Context, d Document) error {
 		var after *corev1.Service
 		if _, after, err = applied(ctx, p.client, d, func() *corev1.Service { return &corev1.Service{} }); err == nil {
 			p.overlay.services[key] = after
+		}
+	case v1alpha1.PolicyKind:
+		var after *v1alpha1.StatefulSetPolicy
+		if _, after, err = applied(ctx, p.client, d, func() *v1alpha1.StatefulSetPolicy { return &v1alpha1.StatefulSetPolicy{} }); err == nil {
+			p.overlay.policies[key] = after
 		}
 	default:
 		var after *corev1.PersistentVolumeClaim

@@ -13,12 +13,16 @@ import (
 	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"ordinal.dev/ordinal/api/v1alpha1"
 )
 
 const stream = `
@@ -154,7 +158,11 @@ func agreeable(f interceptor.Funcs) client.Client {
 		o.SetUID(types.UID("uid-" + o.GetName()))
 		return err
 	}
-	return fake.NewClientBuilder().WithInterceptorFuncs(f).Build()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		panic(err)
+	}
+	return fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(f).Build()
 }
 
 func forecastOf(t *testing.T, c client.Client, text string) *Report {

@@ -24,12 +24,13 @@ func storage(ctx context.Context, c client.Client, brought []storagev1.StorageCl
 	if apierrors.IsForbidden(err) {
 		return forecast.Storage{}, nil
 	}
-	s := forecast.Storage{Known: true, Classes: map[string]bool{}}
+	s := forecast.Storage{Known: true, Classes: map[string]bool{}, Fixed: map[string]bool{}}
 	var newest *storagev1.StorageClass
 	all := append(classes.Items, brought...)
 	for i := range all {
 		class := &all[i]
 		s.Classes[class.Name] = true
+		s.Fixed[class.Name] = class.AllowVolumeExpansion == nil || !*class.AllowVolumeExpansion
 		if class.Annotations[defaultClass] == "true" && (newest == nil || newest.CreationTimestamp.Before(&class.CreationTimestamp)) {
 			newest, s.Default = class, class.Name
 		}

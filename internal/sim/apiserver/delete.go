@@ -24,13 +24,8 @@ func (s *Server) Delete(k Kind, key types.NamespacedName, options *client.Delete
 	if err != nil {
 		return err
 	}
-	if p := options.Preconditions; p != nil {
-		if p.UID != nil && *p.UID != old.GetUID() {
-			return conflict(k, key, fmt.Sprintf("Precondition failed: UID in precondition: %s, UID in object meta: %s", *p.UID, old.GetUID()))
-		}
-		if p.ResourceVersion != nil && *p.ResourceVersion != old.GetResourceVersion() {
-			return conflict(k, key, fmt.Sprintf("Precondition failed: ResourceVersion in precondition: %s, ResourceVersion in object meta: %s", *p.ResourceVersion, old.GetResourceVersion()))
-		}
+	if err := meets(options.Preconditions, k, old); err != nil {
+		return err
 	}
 	updated := copyOf(old)
 	grace := int64(0)
@@ -49,6 +44,20 @@ func (s *Server) Delete(k Kind, key types.NamespacedName, options *client.Delete
 	s.markDeleted(updated, grace)
 	if !equality.Semantic.DeepEqual(old, updated) {
 		s.put(watch.Modified, k, updated, old)
+	}
+	return nil
+}
+
+// meets is a conflict unless an object is as the preconditions of its deletion have it.
+func meets(p *metav1.Preconditions, k Kind, o client.Object) error {
+	key := client.ObjectKeyFromObject(o)
+	switch {
+	case p == nil:
+		return nil
+	case p.UID != nil && *p.UID != o.GetUID():
+		return conflict(k, key, fmt.Sprintf("Precondition failed: UID in precondition: %s, UID in object meta: %s", *p.UID, o.GetUID()))
+	case p.ResourceVersion != nil && *p.ResourceVersion != o.GetResourceVersion():
+		return conflict(k, key, fmt.Sprintf("Precondition failed: ResourceVersion in precondition: %s, ResourceVersion in object meta: %s", *p.ResourceVersion, o.GetResourceVersion()))
 	}
 	return nil
 }

@@ -9,9 +9,10 @@
 // real one, and compares every answer and then all that both hold.
 //
 // What is not so, and not compared: defaults of fields that no controller of sets
-// reads, bound claims that grow, managedFields of all but Services, and when the
-// garbage collector gets to something, which here is whenever Collect is called. Of a
-// pod that is deleted at once the real server tells twice.
+// reads, StorageClasses, of which here all or none let claims grow, managedFields of
+// all but Services, and when the garbage collector gets to something, which here is
+// whenever Collect is called. Of a pod that is deleted at once the real server tells
+// twice.
 //
 // What it keeps is never modified: every write puts a new object in the place of
 // the old one, so that what was read or heard of stays as it was.

@@ -19,6 +19,10 @@ import (
 // patch, and fills o in with what became of it. A resourceVersion in the patch
 // must be the object's; a UID must too, and is refused as an attempt to change it.
 func (s *Server) Patch(o client.Object, t types.PatchType, data []byte) error {
+	return s.patch(o, t, data, s.storeAllButStatus)
+}
+
+func (s *Server) patch(o client.Object, t types.PatchType, data []byte, store func(k Kind, old, updated client.Object) error) error {
 	k, key := KindOf(o), client.ObjectKeyFromObject(o)
 	old, err := s.Get(k, key)
 	if err != nil {
@@ -47,7 +51,7 @@ func (s *Server) Patch(o client.Object, t types.PatchType, data []byte) error {
 	if updated.GetResourceVersion() != old.GetResourceVersion() {
 		return conflict(k, key, "the object has been modified; please apply your changes to the latest version and try again")
 	}
-	if err := s.storeAllButStatus(k, old, updated); err != nil {
+	if err := store(k, old, updated); err != nil {
 		return err
 	}
 	s.answer(o, k, old, updated)

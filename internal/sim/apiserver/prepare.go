@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/api/v1alpha1"
 )
 
 const (
@@ -35,6 +37,8 @@ func prepare(o client.Object) {
 		}
 	case *corev1.Service:
 		defaultService(&o.Spec)
+	case *v1alpha1.StatefulSetPolicy:
+		o.Generation, o.Status = 1, v1alpha1.StatefulSetPolicyStatus{}
 	}
 }
 
@@ -101,6 +105,10 @@ func prepareUpdate(old, updated client.Object) {
 	case *corev1.Service:
 		defaultService(&updated.Spec)
 		keepAllocated(&old.(*corev1.Service).Spec, &updated.Spec)
+	case *v1alpha1.StatefulSetPolicy:
+		if !equality.Semantic.DeepEqual(old.(*v1alpha1.StatefulSetPolicy).Spec, updated.Spec) {
+			updated.Generation++
+		}
 	}
 }
 
@@ -115,6 +123,8 @@ func keepStatus(old, updated client.Object) {
 		updated.Status = *old.(*corev1.PersistentVolumeClaim).Status.DeepCopy()
 	case *corev1.Service:
 		updated.Status = *old.(*corev1.Service).Status.DeepCopy()
+	case *v1alpha1.StatefulSetPolicy:
+		updated.Status = *old.(*v1alpha1.StatefulSetPolicy).Status.DeepCopy()
 	}
 }
 
@@ -131,5 +141,7 @@ func keepAllButStatus(old, updated client.Object) {
 		updated.Spec = old.(*corev1.PersistentVolumeClaim).Spec
 	case *corev1.Service:
 		updated.Spec = old.(*corev1.Service).Spec
+	case *v1alpha1.StatefulSetPolicy:
+		updated.Spec = old.(*v1alpha1.StatefulSetPolicy).Spec
 	}
 }

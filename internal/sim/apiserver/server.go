@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/api/v1alpha1"
 )
 
 // Kind is the name of a resource: "pods".
@@ -26,10 +28,11 @@ const (
 	pods      Kind = "pods"
 	claims    Kind = "persistentvolumeclaims"
 	services  Kind = "services"
+	policies  Kind = v1alpha1.PolicyResource
 )
 
 // kinds are all there are, in the order in which the garbage collector looks.
-var kinds = []Kind{sets, pods, claims, revisions, services}
+var kinds = []Kind{sets, pods, claims, revisions, services, policies}
 
 // KindOf is the kind of an object; it panics for one that is not served.
 func KindOf(o client.Object) Kind {
@@ -44,13 +47,18 @@ func KindOf(o client.Object) Kind {
 		return claims
 	case *corev1.Service:
 		return services
+	case *v1alpha1.StatefulSetPolicy:
+		return policies
 	}
 	panic(fmt.Sprintf("a %T is not served", o))
 }
 
 func (k Kind) resource() schema.GroupResource {
-	if k == sets || k == revisions {
+	switch k {
+	case sets, revisions:
 		return appsv1.Resource(string(k))
+	case policies:
+		return v1alpha1.GroupVersion.WithResource(string(k)).GroupResource()
 	}
 	return corev1.Resource(string(k))
 }
@@ -69,6 +77,14 @@ type Event struct {
 type Server struct {
 	// Quota is the most pods that a namespace may have, where there is a limit.
 	Quota map[string]int
+	// Budgets are the PodDisruptionBudgets.
+	Budgets map[types.NamespacedName]Budget
+	// Resizing is what becomes of requests to resize pods; the zero value serves them.
+	Resizing Resizing
+	// Expanding has the StorageClass of claims allow for their growth.
+	Expanding bool
+	// Classes are the priority classes that there are.
+	Classes map[string]bool
 	// Terminating are the namespaces in which nothing is created any more.
 	Terminating map[string]bool
 	// Manager is the field manager of those who write now.
@@ -92,7 +108,7 @@ const first = 1
 
 // New makes a server without objects.
 func New(now func() time.Time) *Server {
-	s := &Server{now: now, version: first, Quota: map[string]int{}, Terminating: map[string]bool{}, asMade: map[types.UID]bool{}, objects: map[Kind]map[types.NamespacedName]client.Object{}}
+	s := &Server{now: now, version: first, Quota: map[string]int{}, Budgets: map[types.NamespacedName]Budget{}, Terminating: map[string]bool{}, Classes: map[string]bool{}, asMade: map[types.UID]bool{}, objects: map[Kind]map[types.NamespacedName]client.Object{}}
 	for _, k := range kinds {
 		s.objects[k] = map[types.NamespacedName]client.Object{}
 	}

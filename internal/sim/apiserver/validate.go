@@ -65,9 +65,12 @@ func validateUpdate(old, updated client.Object, spec whose) error {
 	case *appsv1.ControllerRevision:
 		errs = append(errs, validation.ValidateImmutableField(updated.Data.Raw, old.(*appsv1.ControllerRevision).Data.Raw, field.NewPath("data"))...)
 	case *corev1.Pod:
+		if spec == resizedSpec {
+			return invalid(updated, append(errs, validateResize(&old.(*corev1.Pod).Spec, &updated.Spec)...))
+		}
 		errs = append(errs, validatePodUpdate(&old.(*corev1.Pod).Spec, &updated.Spec)...)
 	case *corev1.PersistentVolumeClaim:
-		errs = append(errs, validateClaimUpdate(&old.(*corev1.PersistentVolumeClaim).Spec, &updated.Spec)...)
+		errs = append(errs, validateClaimUpdate(old.(*corev1.PersistentVolumeClaim), updated)...)
 	case *corev1.Service:
 		errs = append(errs, validateServiceUpdate(&old.(*corev1.Service).Spec, &updated.Spec)...)
 	}
@@ -168,19 +171,6 @@ func validatePodUpdate(old, updated *corev1.PodSpec) (errs field.ErrorList) {
 	was.ActiveDeadlineSeconds = deadline
 	if !equality.Semantic.DeepEqual(was, is) {
 		errs = append(errs, field.Forbidden(inSpec, "pod updates may not change fields other than the image and the deadline"))
-	}
-	return errs
-}
-
-// validateClaimUpdate allows for a volume once. That claims which are bound may grow
-// is not served.
-func validateClaimUpdate(old *corev1.PersistentVolumeClaimSpec, updated *corev1.PersistentVolumeClaimSpec) (errs field.ErrorList) {
-	was, is := old.DeepCopy(), updated.DeepCopy()
-	if was.VolumeName == "" {
-		was.VolumeName = is.VolumeName
-	}
-	if !equality.Semantic.DeepEqual(was, is) {
-		errs = append(errs, field.Forbidden(inSpec, "spec is immutable after creation"))
 	}
 	return errs
 }

@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"ordinal.dev/ordinal/api/v1alpha1"
 )
 
 // Create makes an object, and fills it in with what was made of it.
@@ -35,6 +37,9 @@ func (s *Server) Create(o client.Object) error {
 		s.allocate(service)
 	}
 	if err := validate(made); err != nil {
+		return err
+	}
+	if err := s.schedulable(made); err != nil {
 		return err
 	}
 	if limit, ok := s.Quota[key.Namespace]; ok && k == pods && s.Counted(key.Namespace) >= limit {
@@ -139,11 +144,12 @@ func (s *Server) store(k Kind, old, updated client.Object) error {
 
 // whose says of an object's spec whether it is the very one that is stored. It is not
 // looked at then: that would take a quarter of all the simulator's time.
-type whose bool
+type whose int
 
 const (
-	oldSpec whose = false
-	newSpec whose = true
+	oldSpec whose = iota
+	newSpec
+	resizedSpec // the stored one but for resources of containers
 )
 
 func (s *Server) storeWith(k Kind, old, updated client.Object, spec whose) error {
@@ -156,6 +162,9 @@ func (s *Server) storeWith(k Kind, old, updated client.Object, spec whose) error
 	}
 	updated.SetCreationTimestamp(old.GetCreationTimestamp())
 	if err := validateUpdate(old, updated, spec); err != nil {
+		return err
+	}
+	if err := s.admit(old, updated); err != nil {
 		return err
 	}
 	switch {
@@ -248,5 +257,7 @@ func assign(to, from client.Object) {
 		from.(*corev1.PersistentVolumeClaim).DeepCopyInto(to)
 	case *corev1.Service:
 		from.(*corev1.Service).DeepCopyInto(to)
+	case *v1alpha1.StatefulSetPolicy:
+		from.(*v1alpha1.StatefulSetPolicy).DeepCopyInto(to)
 	}
 }

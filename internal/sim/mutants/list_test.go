@@ -28,10 +28,10 @@ var mutants = []mutant{
 		"case p.ordered && blocker != nil && !p.returns(m):", "case p.ordered && blocker != nil && blocker.state < Starting && !p.returns(m):",
 	}, {
 		"all pods that are not wanted go at once", "one too many is removed when none after it is left", "plan/scale.go",
-		"		p.remove(m, p.whyCondemned())\n		if p.ordered {\n			return\n		}\n", "		p.remove(m, p.whyCondemned())\n",
+		"		p.remove(m, p.whyGone(m))\n		if p.inTurnOnly(m) {\n			return\n		}\n", "		p.remove(m, p.whyGone(m))\n",
 	}, {
 		"terminating pods count as gone", "In order", "plan/scale.go",
-		"			if p.ordered {\n				return\n			}\n			continue", "			continue",
+		"			if p.inTurnOnly(m) {\n				return\n			}\n			continue", "			continue",
 	},
 	// 3. An update keeps to its budget and order.
 	{
@@ -39,11 +39,11 @@ var mutants = []mutant{
 		"	if blocker := p.firstUnavailable(); blocker != nil {\n		if !p.heals()", "	if blocker := p.firstUnavailable(); blocker != nil && blocker.state == Missing {\n		if !p.heals()",
 	}, {
 		"the partition is ignored", "partition", "plan/revisions.go",
-		"ordinal < p.ordinals.Start+p.partition", "ordinal < p.partition-1000",
+		"ordinal < p.ordinals.Nth(p.partition)", "ordinal < p.partition-1000",
 	}, {
 		"an update begins at the lowest ordinal", "An update takes pods down", "plan/update.go",
-		"	for _, m := range slices.Backward(p.replicas) {\n		if p.outdated(m) && m.state != Terminating",
-		"	for _, m := range p.replicas {\n		if p.outdated(m) && m.state != Terminating",
+		"	for _, m := range slices.Backward(p.replicas) {\n		if p.isDue(m) && m.state != Terminating",
+		"	for _, m := range p.replicas {\n		if p.isDue(m) && m.state != Terminating",
 	}, {
 		"the controller does not wait to see its own writes", "An update takes pods down", "controller/apply/expectations.go",
 		"	for k, version := range e.written {", "	return \"\"\n	for k, version := range e.written {",
@@ -66,7 +66,7 @@ var mutants = []mutant{
 	// 5. Revisions.
 	{
 		"a pod below the partition comes back updated", "comes back as it was", "plan/revisions.go",
-		"	if !p.belowPartition(ordinal) || p.current.Name == p.update.Name {", "	if true {",
+		"	case p.belowPartition(ordinal):\n		return p.current", "	case false:\n		return p.current",
 	}, {
 		"the label names the wrong revision", "revision label tells which", "plan/revisions.go",
 		"		return &p.Set.Spec.Template, p.update.Name, nil", "		return &p.Set.Spec.Template, p.current.Name, nil",
@@ -89,7 +89,7 @@ var mutants = []mutant{
 		"	status.Replicas++\n", "	status.Replicas++\n	if pod.Status.Phase == corev1.PodPending && pod.DeletionTimestamp == nil {\n		status.ReadyReplicas++\n	}\n",
 	}, {
 		"terminating pods count as updated", "status says what is so", "plan/status.go",
-		"	if pod.DeletionTimestamp != nil {\n		return\n	}\n	switch", "	switch",
+		"	if pod.DeletionTimestamp != nil || p.isBeside(m)", "	if p.isBeside(m)",
 	},
 	// 8. Status in time.
 	{
@@ -116,7 +116,7 @@ var mutants = []mutant{
 		"		p.plan.RequeueAfter = max(d, time.Millisecond)", "		p.plan.RequeueAfter = 0",
 	}, {
 		"a bad revision is waited for", "When the faults stop", "plan/heal.go",
-		"		if p.cannotStart(m) {\n			queue", "		if false {\n			queue",
+		"		if p.cannotStart(m) || (", "		if (",
 	},
 	// 11. Bounded work.
 	{

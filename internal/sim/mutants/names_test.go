@@ -42,7 +42,7 @@ var laterMutants = []mutant{
 	// 14. Heal.
 	{
 		"all that cannot start go without waiting for each other", "Heal shortens outages", "plan/heal.go",
-		"	if coming == nil {\n", "	if coming == nil || true {\n",
+		"len(queue) > 0 && (coming == nil || p.servingCounts())", "len(queue) > 0",
 	}, {
 		"heal takes what runs and is not ready", "Heal shortens outages", "plan/heal.go",
 		"	case m.state == Stuck:\n", "	case m.state == Stuck || m.state == Unready:\n",
