@@ -6,6 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"ordinal.dev/ordinal/internal/controller/hooks"
 	"ordinal.dev/ordinal/internal/identity"
@@ -15,11 +16,19 @@ import (
 
 // membership is what the application knows of a member, by the name of its pod.
 type membership struct {
-	asked     bool            // to leave, and it has not been told since that it stays
-	rounds    map[string]bool // in which it has left, or joined: see round
-	cancels   int             // how often it was told that it stays
-	cancelled *instance       // by whom last
-	lost      bool            // somebody has deleted what was noted of it
+	asked     bool                   // to leave, and it has not been told since that it stays
+	leaves    map[*instance]leaveRun // those that controllers have running
+	rounds    map[string]bool        // in which it has left, or joined: see round
+	cancels   int                    // how often it was told that it stays
+	cancelled *instance              // by whom last
+	lost      bool                   // somebody has deleted what was noted of it
+}
+
+// leaveRun is a leave that runs: in which pod, and for which set. One that is made anew does not
+// know of it.
+type leaveRun struct {
+	in  *corev1.Pod
+	set types.UID
 }
 
 // round is one departure of a pod, or one join of an ordinal, as a controller has it noted.
@@ -28,7 +37,7 @@ func round(c plan.HookCall) string { return string(c.UID) + " " + c.Revision }
 func (w *World) membershipOf(pod string) *membership {
 	m := w.memberships[pod]
 	if m == nil {
-		m = &membership{rounds: map[string]bool{}}
+		m = &membership{rounds: map[string]bool{}, leaves: map[*instance]leaveRun{}}
 		w.memberships[pod] = m
 	}
 	return m
@@ -64,14 +73,23 @@ func (w *World) loseNotes(r *appsv1.ControllerRevision) {
 	}
 }
 
+// mayLeave reports whether a member was asked to leave and has not been told since that it
+// stays, or still does what a controller has asked it to, which undoes that.
+func (w *World) mayLeave(m *membership, by *instance) bool {
+	run := m.leaves[by]
+	set := w.set(by.acting)
+	return m.asked || run.in != nil && set != nil && set.UID == run.set && w.isThere(run.in)
+}
+
 // runHook has the application do what it is asked, and answer.
 func (i *instance) runHook(set string, c plan.HookCall, end func(hooks.Answer)) {
 	if !c.TakesTime() {
 		i.w.answer(set, c, end)
 		return
 	}
-	if c.Name == plan.LeaveHook {
-		i.w.membershipOf(c.About).asked = true
+	if of := i.w.set(set); c.Name == plan.LeaveHook && of != nil {
+		m := i.w.membershipOf(c.About)
+		m.asked, m.leaves[i] = true, leaveRun{c.Pod, of.UID}
 	}
 	i.w.answerMember(i, set, c, end)
 }
@@ -83,6 +101,9 @@ func (w *World) answerMember(i *instance, set string, c plan.HookCall, end func(
 	before := w.membershipOf(c.About).cancels
 	later := func(d time.Duration, a hooks.Answer, does bool) {
 		w.after(min(d, c.Timeout), "member of "+set, func() {
+			if c.Name == plan.LeaveHook {
+				delete(w.membershipOf(c.About).leaves, i)
+			}
 			if !w.isThere(c.Pod) {
 				end(hooks.Answer{Output: "the connection was lost"})
 				return

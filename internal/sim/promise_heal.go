@@ -65,7 +65,7 @@ func (j *judge) noteReplaced(pod *corev1.Pod) {
 // nobody comes back.
 func (j *judge) forgetHealed(set *appsv1.StatefulSet) {
 	for name := range j.healed {
-		if owner, ordinal, _ := identity.Parse(name); owner == set.Name && !identity.OrdinalsOf(set).Contains(ordinal) {
+		if owner, ordinal, _ := identity.Parse(name); owner == set.Name && !j.viewNow(set).wanted(ordinal) {
 			delete(j.healed, name)
 		}
 	}
@@ -165,7 +165,8 @@ func (j *judge) comesBack(v *view, ordinal int, by *instance) bool {
 	for _, pod := range v.pods {
 		if other := v.ordinal(pod); v.owns(pod) && v.wanted(other) {
 			reached = max(reached, other)
-			atWork = atWork || v.outdated(pod) && !runs(pod) && !v.belowPartition(other)
+			healable := !runs(pod) || v.strays(pod) && !isReady(pod)
+			atWork = atWork || v.outdated(pod) && healable && !v.isHeldBack(pod)
 		}
 	}
 	return atWork && (ordinal <= reached || isNew)

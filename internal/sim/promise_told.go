@@ -20,8 +20,12 @@ var staysKnowingly = promise{
 		if !ok || by == nil || !j.ruled || e.Old == nil || e.Type == deleted {
 			return ""
 		}
-		is := departuresOn(r)
+		is, joins := departuresOn(r), membersOn(r)
 		for ordinal := range departuresOn(e.Old.(*appsv1.ControllerRevision)) {
+			if joins != nil && !joins.Joining[ordinal].Since.IsZero() { // it has lost its data, comes anew, and says so
+				j.w.membershipOf(identity.PodName(by.acting, ordinal)).asked = false
+				continue
+			}
 			if words := j.toldToStay(e, ordinal, is, by); words != "" {
 				return words
 			}
@@ -47,7 +51,7 @@ var staysKnowingly = promise{
 func (j *judge) toldToStay(e apiserver.Event, ordinal int, is map[int]departure, by *instance) string {
 	name := identity.PodName(by.acting, ordinal)
 	m := j.w.membershipOf(name)
-	if _, leaves := is[ordinal]; leaves || !m.asked || m.lost {
+	if _, leaves := is[ordinal]; leaves || !j.w.mayLeave(m, by) || m.lost {
 		return ""
 	}
 	words := j.allowed(e, by, func(v *view) string {

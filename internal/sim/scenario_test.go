@@ -138,7 +138,7 @@ func TestScenarios(t *testing.T) {
 				t.Log(Tell(script))
 			}
 			for seed := range uint64(40) {
-				script.Seed, script.Faults = seed, Compose(seed+1).Faults
+				script.Seed, script.Faults = seed, Compose(seed+1, "").Faults
 				if r := Run(script); r.Violation != nil {
 					t.Fatalf("with the faults of seed %d:\n%s", seed, Tell(Shrink(r).Script))
 				}

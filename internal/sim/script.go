@@ -19,6 +19,8 @@ type Script struct {
 	Moves  []Move // by time
 	// Fenced has a fence in the history, and the in-tree controller behind it.
 	Fenced bool
+	// About is the only subject that has moves of its own; "" leaves it to the seed.
+	About Subject
 	// Except is a regular expression: promises whose sentence it matches are not looked
 	// at. "" is for none.
 	Except string
@@ -42,6 +44,26 @@ type Faults struct {
 	Slow time.Duration
 	// Stubborn are the containers that do not stop before the faults are over.
 	Stubborn int
+}
+
+// A Subject is what a script may have moves about beside those that all scripts have.
+type Subject string
+
+// The subjects.
+const (
+	AboutPolicies Subject = "policies" // roll-outs, and hooks
+	AboutInPlace  Subject = "in-place"
+	AboutMembers  Subject = "members"
+	AboutClaims   Subject = "claims"
+)
+
+// has reports whether a script has moves about a subject, as one in n does.
+func (s *Script) has(r *rand.Rand, subject Subject, n int) bool {
+	drawn := r.IntN(n) == 0
+	if s.About != "" {
+		return s.About == subject
+	}
+	return drawn
 }
 
 // A Move is something that somebody does once.
@@ -124,10 +146,10 @@ func (m Move) String() string {
 	return fmt.Sprintf("%s %d", words, m.N)
 }
 
-// Compose makes the script of a seed.
-func Compose(seed uint64) Script {
+// Compose makes the script of a seed, about a subject or, if it is "", about any.
+func Compose(seed uint64, about Subject) Script {
 	r := rand.New(rand.NewPCG(seed, 0x07d1))
-	s := Script{Seed: seed, Nodes: 1 + r.IntN(3), Faults: someFaults(r)}
+	s := Script{Seed: seed, About: about, Nodes: 1 + r.IntN(3), Faults: someFaults(r)}
 	s.End = time.Duration(60+r.IntN(400)) * time.Second
 	sets := []string{"web", "db"}[:1+r.IntN(5)/4]
 	for _, set := range sets {

@@ -24,7 +24,7 @@ const anyOrdinal = 5
 // addClaims adds to some scripts a set whose claims have a size, which changes, and what comes
 // in between.
 func (s *Script) addClaims(r *rand.Rand, sets []string) {
-	if r.IntN(4) != 0 {
+	if !s.has(r, AboutClaims, 4) {
 		return
 	}
 	set := sets[r.IntN(len(sets))]

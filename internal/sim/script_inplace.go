@@ -19,7 +19,7 @@ const (
 // addInPlace adds to some scripts a policy that has the pods of a set updated in place, and
 // roll-outs of what can be.
 func (s *Script) addInPlace(r *rand.Rand, sets []string) {
-	if r.IntN(4) != 0 {
+	if !s.has(r, AboutInPlace, 4) {
 		return
 	}
 	set := sets[r.IntN(len(sets))]

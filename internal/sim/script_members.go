@@ -20,7 +20,7 @@ const (
 // addMembers adds to some scripts a policy that says which members a set has, how they leave,
 // and in what they differ; and what its user does about that.
 func (s *Script) addMembers(r *rand.Rand, sets []string) {
-	if r.IntN(3) != 0 {
+	if !s.has(r, AboutMembers, 3) {
 		return
 	}
 	set := sets[r.IntN(len(sets))]

@@ -25,7 +25,7 @@ const (
 // addPolicies adds to some scripts policies for a set, and roll-outs for them to be about.
 // Such a history goes on for longer, since a roll-out needs its time to fail.
 func (s *Script) addPolicies(r *rand.Rand, sets []string) {
-	if r.IntN(3) != 0 {
+	if !s.has(r, AboutPolicies, 3) {
 		return
 	}
 	set := sets[r.IntN(len(sets))]
@@ -57,8 +57,9 @@ func someRollOut(r *rand.Rand, set string, end time.Duration) []Move {
 		add(Move{What: stopRollOut, At: after(12)})
 		add(Move{What: []What{restart, failOver, deletePod, lead}[r.IntN(4)], At: after(10), N: r.IntN(5)})
 		add(Move{What: goOn, At: after(120)})
-	case 1: // approved of, when somebody has looked
-		add(Move{What: approve, At: after(120)})
+	case 1: // approved of, when somebody has looked, or before
+		add(Move{What: maxUnavailable, At: at, N: 1 + r.IntN(3)})
+		add(Move{What: approve, At: after([]int{5, 120}[r.IntN(2)])})
 	case 2: // a budget that allows for nothing, for a while
 		add(Move{What: limit, At: after(5)})
 		add(Move{What: roll, At: after(20), Text: good})
@@ -70,6 +71,16 @@ func someRollOut(r *rand.Rand, set string, end time.Duration) []Move {
 		at += 2 * time.Minute
 		add(Move{What: []What{forgive, forgive, rollBack, removePolicy}[r.IntN(4)], At: after(180)})
 		add(Move{What: []What{restart, lead, deletePod, scale}[r.IntN(4)], At: after(60), N: r.IntN(5)})
+	case 5: // another one leads when it has failed, or somebody has said that it has
+		switch r.IntN(2) {
+		case 0:
+			moves[0].Text = []string{crash, pull, unready, loop}[r.IntN(4)]
+			at += time.Minute
+			after(180)
+		case 1:
+			add(Move{What: condemn, At: after(15)})
+		}
+		add(Move{What: []What{restart, failOver}[r.IntN(2)], At: after(15), N: r.IntN(30)})
 	}
 	return moves
 }

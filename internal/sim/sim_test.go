@@ -13,7 +13,7 @@ var (
 
 // compose makes the script of a seed, for the promises that are to be looked at.
 func compose(seed uint64) Script {
-	s := Compose(seed)
+	s := Compose(seed, "")
 	s.Except = *but
 	return s
 }

@@ -180,7 +180,7 @@ func (w *World) seeOffAll(name string, goes func(pod *corev1.Pod) bool) {
 	}
 	v := w.judge.viewNow(set)
 	for _, pod := range sortedKeys(v.pods) {
-		if pod := v.pods[pod]; v.owns(pod) && !v.wanted(v.ordinal(pod)) && pod.DeletionTimestamp == nil && goes(pod) {
+		if pod := v.pods[pod]; v.owns(pod) && v.goesForGood(pod) && pod.DeletionTimestamp == nil && goes(pod) {
 			w.tell("deletes %s, which has not left", pod.Name)
 			w.try(w.api.Delete(pods, keyOf(pod.Name), deleteOptions()))
 		}

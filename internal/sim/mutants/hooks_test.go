@@ -2,7 +2,7 @@
 
 package mutants
 
-// hookMutants break what is promised of hand-overs and joins.
+// hookMutants break what is promised of hand-overs.
 var hookMutants = []mutant{
 	// 23. Once to success.
 	{
@@ -19,16 +19,5 @@ var hookMutants = []mutant{
 	}, {
 		"that the role moves is not waited for", "is not taken down while it has the role", "plan/handover.go",
 		"	if p.policy.Spec.Role == nil {\n		return true\n	}\n	m, left", "	if true {\n		return true\n	}\n	m, left",
-	},
-	// 33. Joins first.
-	{
-		"nobody joins", "comes when it has joined", "plan/joining_ask.go",
-		"	why := p.whyNotJoined(m)\n", "	_, why := p.whyNotJoined(m), \"\"\n",
-	}, {
-		"who is asked to join has joined", "comes when it has joined", "plan/joining_ask.go",
-		"	case r != nil && r.OK && !r.runs():\n", "	case r != nil && !r.runs():\n		r.Ended = p.Now\n",
-	}, {
-		"several join at once", "comes when it has joined", "plan/joining_ask.go",
-		"		if ordinal == m.ordinal {\n", "		if true {\n",
 	},
 }

@@ -74,4 +74,15 @@ var memberMutants = []mutant{
 		"pods are made without overrides", "change of an override", "plan/override.go",
 		"	} else if why != \"\" {\n		o = nil\n", "	} else if why != \"\" || o != nil && len(p.replicas) > 1 {\n		o = nil\n",
 	},
+	// 33. Joins first.
+	{
+		"nobody joins", "comes when it has joined", "plan/joining_ask.go",
+		"	why := p.whyNotJoined(m)\n", "	_, why := p.whyNotJoined(m), \"\"\n",
+	}, {
+		"who is asked to join has joined", "comes when it has joined", "plan/joining_ask.go",
+		"	case r != nil && r.OK && !r.runs():\n", "	case r != nil && !r.runs():\n		r.Ended = p.Now\n",
+	}, {
+		"several join at once", "comes when it has joined", "plan/joining_ask.go",
+		"		if ordinal == m.ordinal {\n", "		if true {\n",
+	},
 }

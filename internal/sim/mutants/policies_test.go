@@ -38,7 +38,7 @@ var policyMutants = []mutant{
 		"		case p.still != \"\":\n			p.recreating = false", "		case false:\n			p.recreating = false",
 	}, {
 		"a new controller trusts its cache of policies", "has the roll-outs of a set paused", "controller/snapshot/takeover.go",
-		"		if seen != \"\" && (Newer(policy.ResourceVersion, seen) || c.isSince(policy, s.Policies)) {", "		if false {",
+		"		if seen != \"\" && (Newer(policy.ResourceVersion, seen) || c.isSince(policy, s.Policies)) {", "		if seen != \"\" && false {",
 	},
 	// 17. Held.
 	{

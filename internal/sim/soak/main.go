@@ -20,17 +20,27 @@ import (
 )
 
 func main() {
-	from := flag.Uint64("from", uint64(time.Now().Unix())<<20, "the first seed")
-	runs := flag.Uint64("runs", 0, "how many histories to play; 0 for as many as there is time for")
-	limit := flag.Duration("for", time.Minute, "how long to play; 0 for as long as it takes")
-	promise := flag.String("promise", "", "words of the only promise to look at; then no story is told")
-	but := flag.String("but", "", "a regular expression for the sentences of promises not to look at")
+	var o options
+	flag.Uint64Var(&o.from, "from", uint64(time.Now().Unix())<<20, "the first seed")
+	flag.Uint64Var(&o.runs, "runs", 0, "how many histories to play; 0 for as many as there is time for")
+	flag.DurationVar(&o.limit, "for", time.Minute, "how long to play; 0 for as long as it takes")
+	flag.StringVar((*string)(&o.about), "about", "", "the only subject to have moves of its own: policies, in-place, members or claims")
+	flag.StringVar(&o.promise, "promise", "", "words of the only promise to look at; then no story is told")
+	flag.StringVar(&o.but, "but", "", "a regular expression for the sentences of promises not to look at")
 	flag.Parse()
 	log.SetLogger(logr.Discard()) // what the controller says is in the story
-	if err := soak(*from, *runs, *limit, *promise, *but); err != nil {
+	if err := soak(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// options are the flags.
+type options struct {
+	from, runs   uint64
+	limit        time.Duration
+	about        sim.Subject
+	promise, but string
 }
 
 // tally is what has happened so far.
@@ -40,20 +50,20 @@ func (t *tally) String() string {
 	return fmt.Sprintf("%d histories, %d events, %d faults, %d writes", t.runs.Load(), t.events.Load(), t.faults.Load(), t.writes.Load())
 }
 
-// soak plays the histories of the seeds from on, on all cores.
-func soak(from, runs uint64, limit time.Duration, promise, but string) error {
+// soak plays the histories of the seeds from o.from on, on all cores.
+func soak(o options) error {
 	var t tally
 	began := time.Now()
 	stop, broken := make(chan struct{}), make(chan sim.Result, 1)
 	end := sync.OnceFunc(func() { close(stop) })
-	if limit > 0 {
-		defer time.AfterFunc(limit, end).Stop()
+	if o.limit > 0 {
+		defer time.AfterFunc(o.limit, end).Stop()
 	}
 	var players sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		players.Go(func() {
 			defer end()
-			t.play(from, runs, promise, but, stop, broken)
+			t.play(o, stop, broken)
 		})
 	}
 	show(&t, began, stop)
@@ -63,7 +73,7 @@ func soak(from, runs uint64, limit time.Duration, promise, but string) error {
 	switch {
 	case !ok:
 		report(&t, began)
-	case promise != "":
+	case o.promise != "":
 		return fmt.Errorf("seed %d breaks a promise: %s", r.Script.Seed, r.Violation.Promise)
 	default:
 		return fmt.Errorf("seed %d breaks a promise; the shortest history found:\n%s", r.Script.Seed, sim.Tell(sim.Shrink(r).Script))
@@ -73,7 +83,7 @@ func soak(from, runs uint64, limit time.Duration, promise, but string) error {
 
 // play plays one history after the other, until there are enough or one breaks a
 // promise.
-func (t *tally) play(from, runs uint64, promise, but string, stop <-chan struct{}, broken chan<- sim.Result) {
+func (t *tally) play(o options, stop <-chan struct{}, broken chan<- sim.Result) {
 	for {
 		select {
 		case <-stop:
@@ -81,17 +91,17 @@ func (t *tally) play(from, runs uint64, promise, but string, stop <-chan struct{
 		default:
 		}
 		n := t.next.Add(1) - 1
-		if runs > 0 && n >= runs {
+		if o.runs > 0 && n >= o.runs {
 			return
 		}
-		script := sim.Compose(from + n)
-		script.Except = but
+		script := sim.Compose(o.from+n, o.about)
+		script.Except = o.but
 		r := sim.Run(script)
 		t.runs.Add(1)
 		t.events.Add(uint64(r.Counts.Events))
 		t.faults.Add(uint64(r.Counts.Faults))
 		t.writes.Add(uint64(r.Counts.Writes))
-		if r.Violation != nil && strings.Contains(r.Violation.Promise, promise) {
+		if r.Violation != nil && strings.Contains(r.Violation.Promise, o.promise) {
 			select {
 			case broken <- r:
 			default:
