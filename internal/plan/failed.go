@@ -7,6 +7,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"ordinal.dev/ordinal/api/v1alpha1"
 	"ordinal.dev/ordinal/internal/identity"
@@ -114,11 +115,19 @@ func (p *planner) markFailed() {
 	p.do(note(p.update, FailedAnnotation, encoded(m), fmt.Sprintf("its roll-out has got no further for %s: %s", p.deadline, p.standing())))
 }
 
-// getsFurther reports whether the plan itself takes a pod down, adopts one, or makes one that
-// was not refused: a controller that was away for long finds that nothing has happened, and goes on.
+// getsFurther reports whether the plan itself takes a pod down, adopts one, or makes one or
+// begins to update one in place that was not refused: a controller that was away for long finds
+// that nothing has happened, and goes on.
 func (p *planner) getsFurther() bool {
 	return slices.ContainsFunc(p.plan.Actions, func(a Action) bool {
-		return a.Kind() == "pod" && (a.Verb == Delete || a.Verb == Evict || a.Verb == Adopt || a.Verb == Create && p.Refused == nil)
+		pod, ok := a.Object.(*corev1.Pod)
+		switch {
+		case !ok:
+			return false
+		case a.Verb == Delete || a.Verb == Evict || a.Verb == Adopt:
+			return true
+		}
+		return p.Refused == nil && (a.Verb == Create || a.Change.Pod != nil && movingOf(pod) == nil)
 	})
 }
 

@@ -31,7 +31,7 @@ var healIsCareful = promise{
 			return ""
 		}
 		words := j.allowed(e, by, func(v *view) string {
-			if !v.isHealed(pod) {
+			if !v.isHealed(pod) || j.mayStartAnew(e, v, pod, by) == "" {
 				return ""
 			}
 			return j.mayHeal(v, pod, by)
