@@ -12,7 +12,7 @@ import (
 // specification may be another by now. It says first that it knows of that, while the old
 // container still runs; what of the change is a resize it does while the container runs.
 func (n *node) adjust(pod *corev1.Pod, c container) {
-	if c.leaving || c.stopping || pod.Status.Phase != corev1.PodRunning {
+	if c.leaving || c.stopping || c.growing || pod.Status.Phase != corev1.PodRunning {
 		return
 	}
 	if c.seen < pod.Generation {
@@ -48,7 +48,6 @@ func (n *node) exchange(name string) {
 func (n *node) resize(pod *corev1.Pod, c container) {
 	cpu := cpuOf(&pod.Spec)
 	switch {
-	case c.growing:
 	case c.cpu == cpu:
 		if slices.ContainsFunc(pod.Status.Conditions, isOfResize) {
 			n.show(pod.Name, nil)

@@ -61,9 +61,10 @@ func (j *judge) lacks(v *view, claim *corev1.PersistentVolumeClaim, a asked) str
 	return ""
 }
 
-// keepsPods reports whether nobody may take the pod of a claim down, which its driver needs.
+// keepsPods reports whether nobody may take the pod of a claim down, which its driver needs, or
+// which is to mount it first.
 func (v *view) keepsPods(claim *corev1.PersistentVolumeClaim, m mood) bool {
 	_, ordinal, _ := identity.Parse(claim.Name)
-	needs := m == byMount || m == offline
+	needs := m == byMount || m == offline || m == byNode && !mounts(v.member(ordinal), claim.Name)
 	return needs && (v.set.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType || v.belowPartition(ordinal) || v.awaitsUser())
 }
