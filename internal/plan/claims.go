@@ -139,7 +139,7 @@ func (p *planner) whyOwners(m *member) string {
 	case p.keepsClaims(m):
 		return fmt.Sprintf("%s has not left yet, and may need it", m.name)
 	}
-	if isSurge(m.pod) {
+	if m.pod != nil && isSurge(m.pod) {
 		return "it was made for the roll-out, and " + p.whyCondemned(m)
 	}
 	return fmt.Sprintf("persistentVolumeClaimRetentionPolicy.whenScaled is %s, and %s", policy.WhenScaled, p.whyCondemned(m))

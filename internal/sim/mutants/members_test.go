@@ -68,8 +68,8 @@ var memberMutants = []mutant{
 		"pods go for overrides that are refused", "change of an override", "plan/override.go",
 		"	if p.overrideFor(m.ordinal) == nil || !p.outdated(m) {\n", "	if p.overrideFor(m.ordinal) != nil || !p.outdated(m) {\n",
 	}, {
-		"an override names the next ordinal, too", "change of an override", "identity/range.go",
-		"return r.First <= ordinal && ordinal <= r.Last }", "return r.First <= ordinal && ordinal <= r.Last+1 }",
+		"an override names the next ordinal, too", "change of an override", "override/override.go",
+		"return r.Contains(ordinal) })", "return r.Contains(ordinal) || r.Contains(ordinal-1) })",
 	}, {
 		"pods are made without overrides", "change of an override", "plan/override.go",
 		"	} else if why != \"\" {\n		o = nil\n", "	} else if why != \"\" || o != nil && len(p.replicas) > 1 {\n		o = nil\n",
