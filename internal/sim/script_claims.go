@@ -55,6 +55,9 @@ func (s *Script) addClaims(r *rand.Rand, sets []string) {
 			add(m)
 		}
 	}
+	if r.IntN(4) == 0 {
+		add(Move{What: refuseGrowth, N: 1, At: at() / 2})
+	}
 }
 
 // someLoss loses a claim of a pod, and the pod, and now and then what else there is.

@@ -41,6 +41,9 @@ func (s *Script) addPolicies(r *rand.Rand, sets []string) {
 	for range r.IntN(4) {
 		s.Moves = append(s.Moves, somePolicyMove(r, set, time.Duration(r.Int64N(int64(s.End)))))
 	}
+	if s.Faults.Past == 0 && r.IntN(2) == 0 { // what has been said of a roll-out, who leads next may not have heard
+		s.Faults.Past = seconds(r, 120)
+	}
 }
 
 // someRollOut is a roll-out, and what its user does about it in its course.
