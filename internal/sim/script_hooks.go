@@ -19,7 +19,10 @@ func (s *Script) addHooks(r *rand.Rand) {
 		hands[m.Set] = hands[m.Set] || strings.Contains(m.Text, "handOver")
 	}
 	for _, m := range s.Moves {
-		if m.What == roll && hands[m.Set] && r.IntN(3) == 0 {
+		if m.What != roll || !hands[m.Set] {
+			continue
+		}
+		for range r.IntN(4) {
 			s.Moves = append(s.Moves, Move{What: restart, Set: m.Set, At: min(m.At+seconds(r, 60), s.End-1)})
 		}
 	}

@@ -139,14 +139,17 @@ func (w *World) setMood(m Move) {
 }
 
 // becomeCalm has half of the claims for which a driver would never do what is asked keep it so,
-// and in half of the histories the class refuse growth on.
+// and in half of the histories the class refuse growth on. In the others it lets claims grow
+// some minutes later, when nothing else happens any more.
 func (d *driver) becomeCalm() {
 	for _, name := range sortedKeys(d.moods) {
 		if d.moods[name].isKeptFrom() && d.w.rand("mood").IntN(2) == 0 {
 			d.moods[name] = prompt
 		}
 	}
-	d.w.api.Expanding = d.w.api.Expanding || d.w.rand("mood").IntN(2) == 0
+	if !d.w.api.Expanding && d.w.rand("mood").IntN(2) == 0 {
+		d.w.after(d.w.between("mood", time.Minute, 5*time.Minute), "admin", func() { d.w.api.Expanding = true })
+	}
 	d.lookAtAll()
 }
 

@@ -158,6 +158,7 @@ func (w *World) easePolicies(set *appsv1.StatefulSet, times int) {
 	isWell := w.allAvailable(set)
 	if times > 0 {
 		w.easeInPlace(set.Name)
+		w.switchOver(set)
 	}
 	w.easeMembers(set.Name, times)
 	switch {
@@ -181,6 +182,27 @@ func (w *World) easePolicies(set *appsv1.StatefulSet, times int) {
 	}
 	if times > 0 || w.rand("patience").IntN(2) == 0 {
 		w.approve(set.Name)
+	}
+}
+
+// switchOver has another member lead where one has handed over and leads still, or again: the
+// controller does not ask it once more.
+func (w *World) switchOver(set *appsv1.StatefulSet) {
+	v, c := w.judge.viewNow(set), w.crews[set.Name]
+	var leads bool
+	var others []int
+	for ordinal := range v.ordinals().All() {
+		switch pod := v.member(ordinal); {
+		case c == nil || pod == nil || !isReady(pod):
+		case pod.UID == c.leader:
+			leads = pod.Annotations[plan.HandedOverAnnotation] != ""
+		default:
+			others = append(others, ordinal)
+		}
+	}
+	if leads && len(others) > 0 {
+		w.tell("has another member of %s lead", set.Name)
+		w.lead(Move{Set: set.Name, N: others[0]})
 	}
 }
 

@@ -43,7 +43,7 @@ var claimMutants = []mutant{
 		"a pod comes back before its volume has grown", "At rest, claims that can be", "plan/claims_unmounted.go",
 		"	if len(p.wanted) == 0 || at.IsZero()", "	if true || at.IsZero()",
 	}, {
-		"nobody looks again at a refused claim", "At rest, claims that can be", "plan/claims_change.go",
-		"	p.tellRefused(claim, asked, r)\n	p.lookAgain(left)\n", "	p.tellRefused(claim, asked, r)\n",
+		"a change that is refused is never tried again", "At rest, claims that can be", "plan/claims_change.go",
+		"	left := r.At.Add(retryPause(r.Count)).Sub(p.Now)\n", "	left := r.At.Add(24 * time.Hour).Sub(p.Now)\n",
 	},
 }
