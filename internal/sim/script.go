@@ -57,6 +57,9 @@ const (
 	AboutClaims   Subject = "claims"
 )
 
+// Subjects are all of them.
+var Subjects = []Subject{AboutPolicies, AboutInPlace, AboutMembers, AboutClaims}
+
 // has reports whether a script has moves about a subject, as one in n does.
 func (s *Script) has(r *rand.Rand, subject Subject, n int) bool {
 	drawn := r.IntN(n) == 0

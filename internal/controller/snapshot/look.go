@@ -14,8 +14,8 @@ import (
 
 // Look reads the pods and claims that a plan asks for whole from the API server, and adds them
 // to the snapshot. Pods take the place of those that the caches have: what is decided about one
-// goes by the very state of it that is written, such as who is the leader. It reports whether there was any to read. What is gone meanwhile is left
-// out: the caches are about to show that.
+// goes by the very state of it that is written, such as who is the leader. It reports whether
+// there was any to read. What is gone meanwhile is left out: the caches are about to show that.
 func Look(ctx context.Context, live client.Reader, s *plan.Snapshot, p *plan.Plan) (looked bool, err error) {
 	pods, _, err := whole(ctx, live, s.Set.Namespace, p.Looks, func() *corev1.Pod { return &corev1.Pod{} }, &s.Closely)
 	if err != nil {

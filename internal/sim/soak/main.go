@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,10 @@ func main() {
 	flag.StringVar(&o.promise, "promise", "", "words of the only promise to look at; then no story is told")
 	flag.StringVar(&o.but, "but", "", "a regular expression for the sentences of promises not to look at")
 	flag.Parse()
+	if o.about != "" && !slices.Contains(sim.Subjects, o.about) {
+		fmt.Fprintf(os.Stderr, "-about has to be one of %v, and is %q\n", sim.Subjects, o.about)
+		os.Exit(2)
+	}
 	log.SetLogger(logr.Discard()) // what the controller says is in the story
 	if err := soak(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
