@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -224,7 +226,8 @@ func get[T any](store toolscache.Store, k kinds.Kind, key types.NamespacedName) 
 	return object.(T), nil
 }
 
-func list[T any](store toolscache.Indexer, index, key string) ([]T, error) {
+// list finds objects by an index, and sorts them by name: the same caches make the same plan.
+func list[T client.Object](store toolscache.Indexer, index, key string) ([]T, error) {
 	objects, err := store.ByIndex(index, key)
 	if err != nil {
 		return nil, err
@@ -233,5 +236,6 @@ func list[T any](store toolscache.Indexer, index, key string) ([]T, error) {
 	for i, object := range objects {
 		items[i] = object.(T)
 	}
+	slices.SortFunc(items, func(a, b T) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	return items, nil
 }
