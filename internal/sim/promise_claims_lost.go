@@ -114,7 +114,9 @@ func (j *judge) isOfOneInstance(e apiserver.Event, pod *corev1.Pod, by *instance
 			return "" // it has been made as apps/v1 makes it
 		}
 		for _, name := range claimNames(pod) {
-			if claim := j.w.claim(name); claim != nil && j.madeAt(claim) < since {
+			claim := j.w.claim(name)
+			isLost := claim == nil || claim.Status.Phase == corev1.ClaimLost // no pod starts with it
+			if !isLost && j.madeAt(claim) < since {
 				return fmt.Sprintf("%s was created with claim %s of before, and others of its ordinal are new", pod.Name, name)
 			}
 		}
