@@ -59,14 +59,18 @@ const (
 	longestWatch = 10 * time.Second
 )
 
-// sickness is a connection on which requests go wrong.
+// sickness is what goes wrong on the connections of a controller.
 type sickness struct {
-	healthy http.RoundTripper
-
 	mu       sync.Mutex
 	rand     *rand.Rand
 	requests int
 	faults   map[fault]int
+}
+
+// sickConnection is one of them. A controller has several, and not all are of one kind.
+type sickConnection struct {
+	*sickness
+	healthy http.RoundTripper
 }
 
 // sickController runs the controller on a connection that is sick, until stop is
@@ -82,8 +86,7 @@ func sickController(kubeconfig, seed string) (stop func() error, err error) {
 	}
 	sick := &sickness{rand: rand.New(rand.NewPCG(n, 0x51c4)), faults: map[fault]int{}}
 	config.Wrap(func(healthy http.RoundTripper) http.RoundTripper {
-		sick.healthy = healthy
-		return sick
+		return sickConnection{sick, healthy}
 	})
 	options := controller.DefaultOptions()
 	options.Logger = logr.Discard()
@@ -99,7 +102,7 @@ func sickController(kubeconfig, seed string) (stop func() error, err error) {
 }
 
 // RoundTrip implements http.RoundTripper.
-func (s *sickness) RoundTrip(request *http.Request) (*http.Response, error) {
+func (s sickConnection) RoundTrip(request *http.Request) (*http.Response, error) {
 	watch := request.URL.Query().Get("watch") != ""
 	choice := ofRequests
 	switch {
@@ -157,7 +160,7 @@ func (s *sickness) next(choice []fault, watch bool) (f fault, delay, cut time.Du
 
 // send sends a request of which the answer is not wanted, and leaves it fit to be
 // sent again.
-func (s *sickness) send(request *http.Request) error {
+func (s sickConnection) send(request *http.Request) error {
 	first := request.Clone(request.Context())
 	if request.Body != nil {
 		data, err := io.ReadAll(request.Body)
